@@ -1,0 +1,97 @@
+// A small JSON value: what --json prints, manifests hold and reports embed. Objects keep the order
+// of insertion. Parsing is meant for untrusted text: size, depth and duplicate keys are checked.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace keel {
+
+struct JsonMember;
+
+class Json {
+ public:
+  using Array = std::vector<Json>;
+  using Object = std::vector<JsonMember>;
+
+  Json() = default;  // null
+  Json(std::nullptr_t) {}
+  Json(bool v) : v_(v) {}
+  template <std::signed_integral T>
+  Json(T v) : v_(static_cast<int64_t>(v)) {}
+  template <std::unsigned_integral T>
+  requires(!std::same_as<T, bool>) Json(T v) : v_(static_cast<uint64_t>(v)) {}
+  Json(double v) : v_(v) {}
+  Json(const char* v) : v_(std::string(v)) {}
+  Json(std::string_view v) : v_(std::string(v)) {}
+  Json(std::string v) : v_(std::move(v)) {}
+  Json(Array v) : v_(std::move(v)) {}
+  Json(Object v);
+
+  static Json array() { return Array(); }
+  static Json object();
+  // Any range of things a Json can be made of.
+  template <class Range>
+  static Json array_of(const Range& range) {
+    Array a;
+    for (const auto& v : range) a.emplace_back(v);
+    return a;
+  }
+
+  bool is_null() const { return std::holds_alternative<std::monostate>(v_); }
+  bool is_bool() const { return std::holds_alternative<bool>(v_); }
+  bool is_integer() const { return v_.index() == 2 || v_.index() == 3; }
+  bool is_number() const { return is_integer() || std::holds_alternative<double>(v_); }
+  bool is_string() const { return std::holds_alternative<std::string>(v_); }
+  bool is_array() const { return std::holds_alternative<Array>(v_); }
+  bool is_object() const { return std::holds_alternative<Object>(v_); }
+
+  // Each throws DataError ("expected a string, found an array") when the value is of another kind;
+  // as_int and as_uint also when the number does not fit.
+  bool as_bool() const;
+  int64_t as_int() const;
+  uint64_t as_uint() const;
+  double as_double() const;  // any number
+  const std::string& as_string() const;
+  const Array& as_array() const;
+  const Object& as_object() const;
+
+  // Objects. set replaces the member of that name or appends it, and returns *this for chaining;
+  // a null value becomes an object first. find gives nullptr when absent. at throws DataError
+  // naming the key.
+  Json& set(std::string_view key, Json value);
+  const Json* find(std::string_view key) const;
+  const Json& at(std::string_view key) const;
+  // Arrays. A null value becomes an array first.
+  Json& push(Json value);
+
+  // One line, no spaces. Doubles in the shortest form that reads back equal, always as a double
+  // (2.0, not 2); what is not finite becomes null. Bytes that are not UTF-8 become U+FFFD.
+  std::string dump() const;
+
+  bool operator==(const Json&) const;
+
+ private:
+  std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Array, Object> v_;
+};
+
+struct JsonMember {
+  std::string key;
+  Json value;
+  bool operator==(const JsonMember&) const = default;
+};
+
+constexpr size_t kJsonMaxDepth = 64;
+constexpr size_t kJsonMaxBytes = size_t{256} << 20;
+
+// Strict JSON text. Throws DataError naming `name` and the byte: syntax, bytes that are not UTF-8,
+// depth above kJsonMaxDepth, a key twice in one object, a number out of range, text above
+// max_bytes. Integers that fit int64 or uint64 stay integers; those of int64 are stored as such.
+Json parse_json(std::string_view text, const std::string& name, size_t max_bytes = kJsonMaxBytes);
+
+}  // namespace keel
