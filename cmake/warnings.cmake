@@ -1,16 +1,25 @@
 # Warnings and code generation that every target of ours shares.
 add_library(keel_warnings INTERFACE)
-target_compile_options(keel_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+target_compile_options(keel_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor>)
 
-set(KEEL_ARCH "native" CACHE STRING "Value of -march (native, x86-64-v3, ...)")
-add_compile_options(-march=${KEEL_ARCH} -fno-math-errno -ffp-contract=fast)
+add_compile_options(
+  $<$<COMPILE_LANGUAGE:CXX>:-march=${KEEL_ARCH}> $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno>
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=fast>)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+if(KEEL_SANITIZE)
+  add_compile_options(-fsanitize=${KEEL_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${KEEL_SANITIZE})
 endif()
 
 find_program(KEEL_CCACHE ccache)
 if(KEEL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${KEEL_CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${KEEL_CCACHE})
 endif()
 find_program(KEEL_LLD ld.lld)
 if(KEEL_LLD)

@@ -1,0 +1,188 @@
+// Tape autograd, first order. record() puts an op's gradient closure on the tape of this thread;
+// backward() runs the tape in reverse (creation order is topological order) and empties it as it
+// goes, so that memory is free again as soon as it was used. The tape's own memory is reused from
+// step to step.
+//
+// Gradients: the first op that contributes to a gradient writes it (Grad::add is false), later ones
+// add. So nothing is zeroed beforehand.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "core/device.h"
+#include "core/tensor.h"
+
+namespace keel {
+
+// The gradient of one value. Parameters own theirs; the tape owns those of intermediate values.
+struct Slot;
+
+// A tensor that may carry a gradient.
+struct Var {
+  Tensor t;
+  Slot* slot = nullptr;  // null: a constant
+
+  Var() = default;
+  explicit(false) Var(Tensor value, Slot* s = nullptr) : t(std::move(value)), slot(s) {}
+  explicit operator bool() const { return static_cast<bool>(t); }
+  const Shape& shape() const { return t.shape(); }
+};
+
+// Where a kernel puts a gradient: an empty tensor is skipped; add says += instead of =.
+struct Grad {
+  Tensor t;
+  bool add = false;
+  explicit operator bool() const { return static_cast<bool>(t); }
+};
+
+struct Slot {
+  Tensor grad;           // defined: memory for the gradient
+  bool written = false;  // false: the next writer overwrites
+  bool parameter = false;
+  // Set by recompute(): makes the value again in backward; `value` caches it until its own node.
+  Tensor (*rebuild)(void* closure) = nullptr;
+  void* rebuild_closure = nullptr;
+  Tensor value;
+};
+
+// What an op keeps of an input for its backward: the tensor, or the means to make it again.
+class Saved {
+ public:
+  Saved() = default;
+  explicit(false) Saved(const Var& v);
+  // The value; only during backward (or while the original is alive).
+  Tensor get() const;
+
+ private:
+  Tensor t_;
+  Slot* slot_ = nullptr;
+};
+
+class Node {
+ public:
+  static constexpr int kMaxInputs = 8;
+  static constexpr int kMaxOutputs = 4;
+
+  // Gradient of output i; empty where nothing depends on it.
+  Tensor dy(int i = 0) const;
+  // Where to put the gradient of input i; empty where none is wanted. Counts as written.
+  Grad grad_of(int i);
+  bool wants(int i) const { return inputs_[i] != nullptr; }
+
+ private:
+  friend class Tape;
+  const char* name_ = "";
+  int n_inputs_ = 0, n_outputs_ = 0;
+  Slot* inputs_[kMaxInputs] = {};
+  Shape input_shapes_[kMaxInputs];
+  DType input_dtypes_[kMaxInputs] = {};
+  Slot* outputs_[kMaxOutputs] = {};
+  DeviceKind device_ = DeviceKind::kCpu;
+  void* closure_ = nullptr;
+  void (*call_)(void*, Node&) = nullptr;
+  void (*destroy_)(void*) = nullptr;
+  Node* previous_ = nullptr;
+};
+
+class Tape {
+ public:
+  static Tape& current();
+  bool recording() const { return no_grad_ == 0; }
+
+  // Memory for a closure, alive until backward() or clear() has passed it.
+  void* memory(size_t bytes, size_t align);
+  Node* new_node(const char* name, std::span<Var* const> outputs, std::span<const Var> inputs);
+  void set_closure(Node* n, void* closure, void (*call)(void*, Node&), void (*destroy)(void*));
+  void set_rebuild(Slot* slot, void* closure, Tensor (*rebuild)(void*), void (*destroy)(void*));
+  void backward(const Var& loss, const Tensor& seed);
+  // Drops what was recorded (an evaluation that threw, a test).
+  void clear();
+
+ private:
+  friend class NoGrad;
+  friend void backward(const Var&, const Tensor&);
+  struct Chunk;
+  struct Rebuild;
+  Slot* new_slot();
+  void drop(Node* n);
+  void reset();
+
+  Node* last_ = nullptr;
+  Rebuild* rebuilds_ = nullptr;
+  Chunk* first_chunk_ = nullptr;
+  Chunk* chunk_ = nullptr;
+  size_t used_ = 0;
+  Slot* slots_ = nullptr;  // chain of live slots, for their destructors
+  int no_grad_ = 0;
+};
+
+// No recording while one of these is alive.
+class NoGrad {
+ public:
+  NoGrad() { ++Tape::current().no_grad_; }
+  ~NoGrad() { --Tape::current().no_grad_; }
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+};
+
+bool any_gradient(std::span<const Var> inputs);
+
+// Puts `backward(Node&)` on the tape if a gradient is wanted by any input; gives outputs a slot.
+template <class F>
+void record(const char* name, std::initializer_list<Var*> outputs,
+            std::initializer_list<Var> inputs, F&& backward) {
+  Tape& tape = Tape::current();
+  const std::span<const Var> in(inputs.begin(), inputs.size());
+  if (!tape.recording() || !any_gradient(in)) return;
+  using Fn = std::decay_t<F>;
+  Node* n = tape.new_node(name, std::span<Var* const>(outputs.begin(), outputs.size()), in);
+  void* memory = tape.memory(sizeof(Fn), alignof(Fn));
+  tape.set_closure(
+      n, new (memory) Fn(std::forward<F>(backward)),
+      [](void* f, Node& node) { (*static_cast<Fn*>(f))(node); },
+      [](void* f) { static_cast<Fn*>(f)->~Fn(); });
+}
+
+// For the common op with one output: y with its gradient closure.
+template <class F>
+Var record(const char* name, Tensor y, std::initializer_list<Var> inputs, F&& backward) {
+  Var out(std::move(y));
+  record(name, {&out}, inputs, std::forward<F>(backward));
+  return out;
+}
+
+// Tells the tape how to make y's value again, so that ops which need it in backward keep nothing:
+// for cheap functions (norm, gate) of values that are kept anyway. fn returns a Tensor with the same
+// bits each time and captures what it reads.
+template <class F>
+void rebuild_with(const Var& y, F&& fn) {
+  if (!y.slot) return;
+  using Fn = std::decay_t<F>;
+  Tape& tape = Tape::current();
+  void* memory = tape.memory(sizeof(Fn), alignof(Fn));
+  tape.set_rebuild(
+      y.slot, new (memory) Fn(std::forward<F>(fn)),
+      [](void* f) {
+        NoGrad off;
+        return Tensor((*static_cast<Fn*>(f))());
+      },
+      [](void* f) { static_cast<Fn*>(f)->~Fn(); });
+}
+
+// y = fn(inputs...), recorded as usual, its value recomputed in backward instead of kept.
+template <class F, class... Inputs>
+Var recompute(F&& fn, const Inputs&... inputs) {
+  Var y = fn(inputs...);
+  rebuild_with(y, [fn, inputs...] { return fn(inputs...).t; });
+  return y;
+}
+
+// Gradients of a loss (its own gradient is `seed`, ones of one element if empty) into the slots.
+void backward(const Var& loss, const Tensor& seed = {});
+
+}  // namespace keel

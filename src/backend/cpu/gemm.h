@@ -1,0 +1,43 @@
+// Matrix products on the CPU through oneDNN, with cached primitives. The output is cut into slices
+// fixed by the shape, each one a single-threaded primitive, so that the bits do not depend on the
+// number of threads (a multi-threaded primitive splits K when the output is small).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/device.h"
+#include "core/tensor.h"
+
+namespace keel {
+
+// c = op(a) op(b) (+ c) (+ bias), op(x) = x or its transpose. a, b, c are two-dimensional with a
+// contiguous last axis and any row stride; a and b share a dtype (f32 or bf16), c is that or f32,
+// bias is f32 [columns of c] or empty. Shapes: op(a) [m, k], op(b) [k, n], c [m, n].
+struct Gemm {
+  Tensor a, b, c;
+  bool a_transposed = false;
+  bool b_transposed = false;
+  bool accumulate = false;  // c += instead of c =
+  Tensor bias;
+};
+void gemm(Cpu&, const Gemm& g);
+
+// How the output of one product is cut: a pure function of shape, dtype and instruction set.
+struct GemmCut {
+  int rows = 1;       // slices along m
+  int columns = 1;    // slices along n
+  bool pack = false;  // b is first reordered into oneDNN's blocked layout, in the shared scratch
+};
+GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed, DType type);
+// For the tuner and its test only: runs g cut in the way given.
+void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut);
+
+bool cpu_has_bf16();  // oneDNN runs bf16 products natively here (ONEDNN_MAX_CPU_ISA respected)
+std::string onednn_version();
+std::string onednn_isa();
+
+// Bytes that the products have reserved beside their operands (scratchpads, packed weights).
+int64_t gemm_scratch_bytes();
+
+}  // namespace keel
