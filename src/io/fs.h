@@ -37,6 +37,7 @@ class Fs {
   virtual void sync_dir(const std::string& path) = 0;
 
   virtual bool exists(const std::string& path) = 0;
+  // A folder itself, not a link to one.
   virtual bool is_dir(const std::string& path) = 0;
   // Names (not paths) in a folder, sorted, without . and ..
   virtual std::vector<std::string> list(const std::string& path) = 0;
@@ -44,6 +45,9 @@ class Fs {
 
   // A folder and all that is in it; symbolic links are removed, not followed.
   void remove_tree(const std::string& path);
+  // remove_tree of what may not be there, for clearing up after a failure: what cannot be removed
+  // stays.
+  void remove_quietly(const std::string& path) noexcept;
   // make_dir for the path and each missing parent.
   void make_dirs(const std::string& path);
   // A whole new file: create, reserve, write, sync, close.

@@ -65,6 +65,8 @@ class Json {
   // a null value becomes an object first. find gives nullptr when absent. at throws DataError
   // naming the key.
   Json& set(std::string_view key, Json value);
+  // As set for a key that is known to be new.
+  Json& append(std::string key, Json value);
   const Json* find(std::string_view key) const;
   const Json& at(std::string_view key) const;
   // Arrays. A null value becomes an array first.

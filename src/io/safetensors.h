@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,6 +76,7 @@ class SafetensorsFile {
   std::string path_;
   MappedFile file_;
   SafetensorsHeader header_;
+  std::map<std::string, size_t, std::less<>> index_;  // name -> place in header_.tensors
 };
 
 // A file to be written: the layout is fixed first, so that its size is known before the file is
@@ -99,6 +101,7 @@ class SafetensorsLayout {
  private:
   std::vector<TensorBytes> tensors_;
   std::string prefix_;  // length and header
+  uint64_t data_bytes_ = 0;
 };
 
 }  // namespace keel

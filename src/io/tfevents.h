@@ -1,7 +1,7 @@
 // Writes event files that TensorBoard reads: one record after the other, each framed by length and
 // masked crc32c, each holding an Event message encoded by hand (field numbers of event.proto and
-// summary.proto). Records are buffered; readers tolerate a torn last one. Logging must not stop
-// training, so nothing here throws after construction: error() keeps the first failure.
+// summary.proto). Records are buffered for up to two seconds; readers tolerate a torn last one.
+// Logging must not stop training, so nothing here throws: error() keeps the first failure.
 #pragma once
 
 #include <cstdint>
@@ -36,9 +36,10 @@ class EventWriter {
  private:
   void add_value(double wall_time, int64_t step, std::string_view tag, const std::string& value,
                  const std::string& metadata);
-  void record(const std::string& event);
+  void record(double wall_time, const std::string& event);
 
   std::string path_, buffer_, error_;
+  double last_flush_ = 0;
   std::unique_ptr<FsFile> file_;
   std::set<std::string, std::less<>> tags_;
 };
