@@ -29,29 +29,6 @@ constexpr DtypeBits kDtypes[] = {
     {"I32", 32}, {"U32", 32},    {"F32", 32},    {"C64", 64},        {"F64", 64},
     {"I64", 64}, {"U64", 64}};
 
-// Bytes of a tensor; `where` begins the message. Throws DataError for an unknown dtype, a negative
-// size, an overflow, or elements that do not fill whole bytes.
-uint64_t tensor_bytes(std::string_view dtype, const std::vector<int64_t>& shape,
-                      const std::string& where) {
-  const std::optional<int> bits = safetensors_dtype_bits(dtype);
-  if (!bits) throw DataError(fmt::format("{}: unknown dtype \"{}\"", where, dtype));
-  uint64_t total = static_cast<uint64_t>(*bits);
-  bool zero = false;
-  for (const int64_t size : shape) {
-    if (size < 0) throw DataError(fmt::format("{}: size {} in its shape is negative", where, size));
-    zero |= size == 0;
-    if (size != 0 && __builtin_mul_overflow(total, static_cast<uint64_t>(size), &total)) {
-      throw DataError(fmt::format("{}: shape [{}] is too large", where, fmt::join(shape, ", ")));
-    }
-  }
-  if (zero) return 0;
-  if (total % 8 != 0) {
-    throw DataError(fmt::format("{}: {} of shape [{}] does not fill whole bytes", where, dtype,
-                                fmt::join(shape, ", ")));
-  }
-  return total / 8;
-}
-
 TensorEntry read_entry(const std::string& tensor, const Json& value, uint64_t data_begin,
                        uint64_t data_bytes, const std::string& where) {
   TensorEntry entry{tensor, value.at("dtype").as_string(), {}, 0, 0};
@@ -63,7 +40,7 @@ TensorEntry read_entry(const std::string& tensor, const Json& value, uint64_t da
     throw DataError(fmt::format("data_offsets [{}, {}] leave the file's {} bytes of data", begin,
                                 end, data_bytes));
   }
-  const uint64_t wanted = tensor_bytes(entry.dtype, entry.shape, where);
+  const uint64_t wanted = safetensors_bytes(entry.dtype, entry.shape, where);
   if (end - begin != wanted) {
     throw DataError(fmt::format("{} of shape [{}] takes {} bytes, data_offsets give {}",
                                 entry.dtype, fmt::join(entry.shape, ", "), wanted, end - begin));
@@ -102,6 +79,27 @@ std::optional<int> safetensors_dtype_bits(std::string_view dtype) {
     if (dtype == d.name) return d.bits;
   }
   return std::nullopt;
+}
+
+uint64_t safetensors_bytes(std::string_view dtype, const std::vector<int64_t>& shape,
+                           const std::string& where) {
+  const std::optional<int> bits = safetensors_dtype_bits(dtype);
+  if (!bits) throw DataError(fmt::format("{}: unknown dtype \"{}\"", where, dtype));
+  uint64_t total = static_cast<uint64_t>(*bits);
+  bool zero = false;
+  for (const int64_t size : shape) {
+    if (size < 0) throw DataError(fmt::format("{}: size {} in its shape is negative", where, size));
+    zero |= size == 0;
+    if (size != 0 && __builtin_mul_overflow(total, static_cast<uint64_t>(size), &total)) {
+      throw DataError(fmt::format("{}: shape [{}] is too large", where, fmt::join(shape, ", ")));
+    }
+  }
+  if (zero) return 0;
+  if (total % 8 != 0) {
+    throw DataError(fmt::format("{}: {} of shape [{}] does not fill whole bytes", where, dtype,
+                                fmt::join(shape, ", ")));
+  }
+  return total / 8;
 }
 
 SafetensorsHeader parse_safetensors(const std::byte* file, uint64_t file_bytes,
@@ -184,7 +182,7 @@ SafetensorsLayout::SafetensorsLayout(std::vector<TensorBytes> tensors, const Str
   }
   for (const TensorBytes& t : tensors_) {
     const std::string where = fmt::format("{}: tensor \"{}\"", name, t.name);
-    const uint64_t wanted = tensor_bytes(t.dtype, t.shape, where);
+    const uint64_t wanted = safetensors_bytes(t.dtype, t.shape, where);
     if (wanted != t.bytes) {
       throw DataError(fmt::format("{}: {} takes {} bytes, {} were given", where,
                                   describe(t.dtype, t.shape), wanted, t.bytes));

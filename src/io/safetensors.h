@@ -46,6 +46,11 @@ struct SafetensorsHeader {
 // Bits of one element, or nothing for a dtype that the format does not have.
 std::optional<int> safetensors_dtype_bits(std::string_view dtype);
 
+// Bytes that a tensor takes. Throws DataError that begins with `where`: an unknown dtype, a
+// negative size, a product that overflows, elements that do not fill whole bytes.
+uint64_t safetensors_bytes(std::string_view dtype, const std::vector<int64_t>& shape,
+                           const std::string& where);
+
 // Checks a whole file's bytes against the format. Throws DataError naming `name`, the tensor and
 // the rule that is broken.
 SafetensorsHeader parse_safetensors(const std::byte* file, uint64_t file_bytes,

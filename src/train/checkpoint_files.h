@@ -33,6 +33,9 @@ struct CheckpointContent {
   Json extra = Json::object();   // small values: loss, grad_norm, data position, ...
 };
 
+// Index of the first NaN or infinity of an F32, BF16, F16 or F64 tensor; none for other dtypes.
+std::optional<int64_t> first_nonfinite(const CheckpointTensor& tensor);
+
 // Writes RUN/ckpt/step-NNNNNNNN and returns its path; an older folder of that step is replaced.
 // Space is reserved before the first byte is written. On failure only the temporary folder of this
 // save is removed, what was there stays, and IoError is thrown. DataError when a floating-point

@@ -10,22 +10,15 @@
 
 namespace keel {
 
-struct EnvironmentInput {
-  std::string version;  // of the program
-  std::string build;    // build id
-  std::string onednn;   // version of the library in use
-  int threads = 0;
-};
-
-// {"program", "compiler", "cpu", "libraries", "threads", "memory_bytes", "host", "kernel", ...}
-Json describe_environment(const EnvironmentInput& input);
+// {"bits": {what can change bits: "version", "build", "compiler", "instruction_set", "cpu",
+// "onednn",
+// ...}, "threads", "cores", "memory_bytes", "host", "system", "libraries"}. `onednn` is the version
+// of the library in use.
+Json describe_environment(const std::string& onednn, int threads);
 // The entries that can change bits and differ, as "compiler: g++ 12.2.0, now g++ 13.1.0"; empty
 // when a resume is bit-exact.
 std::vector<std::string> environment_differences(const Json& then, const Json& now);
 
-// Widest of the instruction sets that the kernels are compiled for and this processor has, as
-// "avx512_bf16", "avx512", "avx2" or "baseline".
-std::string cpu_instruction_set();
 std::string cpu_model();
 std::string host_name();
 // Bytes of physical memory, and what a new allocation could get: the smaller of MemAvailable and

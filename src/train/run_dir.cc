@@ -1,0 +1,151 @@
+#include "train/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "core/error.h"
+#include "train/environment.h"
+
+namespace keel {
+namespace {
+
+constexpr std::string_view kTemporary = ".tmp-";
+
+std::string absolute_path(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  char* folder = ::getcwd(nullptr, 0);
+  if (folder == nullptr) return path;
+  std::string full = join_path(folder, path);
+  std::free(folder);
+  return full;
+}
+
+std::string resume_text(const std::string& path) {
+  return fmt::format(
+      "# How to go on with this run\n\n"
+      "```\nkeel resume {}\n```\n\n"
+      "It continues at the newest checkpoint under `ckpt/` whose every byte verifies, and ends "
+      "with "
+      "the same bits as a run that was never stopped. More steps: "
+      "`--set train.steps=N`.\n",
+      shell_quote(absolute_path(path)));
+}
+
+void fill(Fs& fs, const std::string& folder, const std::string& path,
+          const std::vector<NamedText>& files) {
+  for (const char* name : {"events", "ckpt", "samples"}) fs.make_dir(join_path(folder, name));
+  for (const NamedText& f : files) fs.write_file(join_path(folder, f.name), f.text);
+  fs.write_file(join_path(folder, "RESUME.md"), resume_text(path));
+  fs.sync_dir(folder);
+}
+
+}  // namespace
+
+RunLock::RunLock(const std::string& run) {
+  const std::string path = join_path(run, "lock");
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd_ < 0) throw IoError(fmt::format("{}: cannot open: {}", path, strerror(errno)));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    ::close(std::exchange(fd_, -1));
+    if (error != EWOULDBLOCK) {
+      throw IoError(fmt::format("{}: cannot lock: {}", path, strerror(error)));
+    }
+    std::string owner = real_fs().read_file(path, 4096);
+    if (owner.empty()) owner = "another process";
+    throw ConfigError(fmt::format("run {} is in use by {}", run, owner));
+  }
+  const std::string owner = fmt::format("process {} on host {}", ::getpid(), host_name());
+  if (::ftruncate(fd_, 0) != 0 ||
+      ::pwrite(fd_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size())) {
+    const int error = errno;
+    ::close(std::exchange(fd_, -1));
+    throw IoError(fmt::format("{}: cannot write: {}", path, strerror(error)));
+  }
+}
+
+RunLock::~RunLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+RunLock::RunLock(RunLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+RunLock& RunLock::operator=(RunLock&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+RunDir::RunDir(std::string path, RunLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+RunDir RunDir::create(Fs& fs, const std::string& path, const std::vector<NamedText>& files) {
+  if (fs.exists(path)) {
+    throw ConfigError(
+        fmt::format("--out {}: exists already; name a folder that does not, or go on "
+                    "with it by: keel resume {}",
+                    path, shell_quote(path)));
+  }
+  const std::string parent = parent_path(path);
+  const std::string temporary =
+      join_path(parent, fmt::format("{}{}{}", base_name(path), kTemporary, random_suffix()));
+  fs.make_dirs(parent);
+  try {
+    fs.make_dir(temporary);
+    RunLock lock(temporary);
+    fill(fs, temporary, path, files);
+    fs.rename(temporary, path);
+    fs.sync_dir(parent);
+    return RunDir(path, std::move(lock));
+  } catch (const Error&) {
+    fs.remove_quietly(temporary);
+    throw;
+  }
+}
+
+RunDir RunDir::open(Fs& fs, const std::string& path) {
+  if (!fs.exists(path)) throw DataError(fmt::format("{}: there is no such run", path));
+  if (!is_run(fs, path)) {
+    throw DataError(fmt::format("{}: not a run, it has no config.toml", path));
+  }
+  return RunDir(path, RunLock(path));
+}
+
+bool is_run(Fs& fs, const std::string& path) {
+  return base_name(path).find(kTemporary) == std::string::npos &&
+         fs.exists(join_path(path, "config.toml"));
+}
+
+std::string default_run_path(std::string_view config_path, int64_t unix_seconds) {
+  std::string name = base_name(config_path);
+  name = name.substr(0, name.rfind('.'));
+  for (char& c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!plain && c != '_' && c != '.') c = '-';
+  }
+  const time_t seconds = unix_seconds;
+  struct tm local;
+  ::localtime_r(&seconds, &local);
+  char stamp[32];
+  ::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
+  return fmt::format("runs/{}-{}", stamp, name);
+}
+
+std::string shell_quote(std::string_view word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos) {
+    return std::string(word);
+  }
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace keel
