@@ -1,0 +1,82 @@
+// o = softmax(scale q k^T) v, tiled with a running softmax so that the T x T matrix never exists
+// (Rabe and Staats, arXiv 2112.05682; Dao et al., arXiv 2205.14135); backward makes the weights
+// again from the rows' log-sum-exp. Grouped queries: head h reads key head h / (heads / kv_heads).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "autograd/var.h"
+#include "core/probes.h"
+#include "core/step_state.h"
+
+namespace keel {
+
+// Scores of a block of queries and keys of one head: s[key * stride + query]. Entries of hidden
+// pairs hold any finite number and are ignored afterwards.
+struct ScoreTile {
+  float* s;
+  int64_t stride;
+  int64_t batch, head;
+  int64_t first_query, queries;  // first_query: position among the keys, query_offset included
+  int64_t first_key, keys;
+};
+
+// A change of the scores after the scale and before the softmax: s = f(s) in place over a tile that
+// lies in L1, and, where slope is given (backward, laid out as s), slope *= f'(s). A bias leaves
+// the slope alone; -inf hides a pair. Called from many threads; the context must outlive backward.
+struct ScorePass {
+  void (*apply)(const void* context, const ScoreTile& tile, float* slope) = nullptr;
+  const void* context = nullptr;
+};
+
+// Query i stands at position p = query_offset + i. It sees key j if all of these hold: j <= p
+// (causal), |p - j| < window (if not 0), j >= segment_start[b, i] (if given).
+struct AttentionArgs {
+  static constexpr int kMaxPasses = 4;
+
+  float scale = 1.0f;
+  bool causal = true;
+  int64_t window = 0;
+  int64_t query_offset = 0;
+  Tensor segment_start;                        // i32 [b, tq], or empty
+  float dropout = 0.0f;                        // share of weights dropped, the rest scaled up
+  const StepState* step = nullptr;             // read for dropout; must outlive backward
+  uint64_t stream = 0;                         // Philox stream of this site
+  std::array<ScorePass, kMaxPasses> passes{};  // in order, up to the first without a function
+  AttentionProbe* probe = nullptr;             // filled where given: |score| before the passes
+};
+
+struct Attention {
+  Var o;       // [b, tq, heads, hd], contiguous, dtype of q
+  Tensor lse;  // f32 [b, heads, tq]: log of the sum of exp(score); -inf where no key is visible
+};
+
+// q [b, tq, heads, hd], k and v [b, tk, kv_heads, hd]: one dtype (f32 or bf16), any strides, last
+// axis contiguous. A query that sees no key gives 0. Throws ShapeError naming the argument and the
+// shapes, ConfigError for a dropout outside [0, 1), a negative window or offset.
+Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArgs& args);
+
+namespace kernel {
+struct AttentionFwd {
+  Tensor q, k, v, o, lse;
+  AttentionArgs args;
+  Tensor
+      stats;  // f32 [b, heads, query tiles, 3]: largest |score|, sum of entropies, rows; or empty
+};
+struct AttentionBwd {
+  Tensor dy, q, k, v, o, lse;
+  Grad dq, dk, dv;
+  AttentionArgs args;
+  Tensor partial;  // f32 [2, b, kv_heads, splits, tk, padded hd]; empty if splits is 1
+};
+constexpr int64_t kQueryTile = 64;
+
+// How many units share the gradient of one key head: a function of the shape alone.
+int64_t attention_splits(int64_t batch, int64_t kv_heads, int64_t group, int64_t tq);
+
+void attention_fwd(Cpu&, const AttentionFwd&);
+void attention_bwd(Cpu&, const AttentionBwd&);
+}  // namespace kernel
+
+}  // namespace keel
