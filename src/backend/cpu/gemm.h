@@ -22,12 +22,14 @@ struct Gemm {
   Tensor bias;
 };
 void gemm(Cpu&, const Gemm& g);
+void gemm(Cuda&, const Gemm& g);  // src/backend/cuda/gemm.cc, through cuBLASLt
 
 // How the output of one product is cut: a pure function of shape, dtype and instruction set.
 struct GemmCut {
   int rows = 1;       // slices along m
   int columns = 1;    // slices along n
   bool pack = false;  // b is first reordered into oneDNN's blocked layout, in the shared scratch
+  bool operator==(const GemmCut&) const = default;
 };
 GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed, DType type);
 // For the tuner and its test only: runs g cut in the way given.
@@ -36,8 +38,5 @@ void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut);
 bool cpu_has_bf16();  // oneDNN runs bf16 products natively here (ONEDNN_MAX_CPU_ISA respected)
 std::string onednn_version();
 std::string onednn_isa();
-
-// Bytes that the products have reserved beside their operands (scratchpads, packed weights).
-int64_t gemm_scratch_bytes();
 
 }  // namespace keel
