@@ -1,0 +1,35 @@
+// An empty folder of its own for one test, removed at the end.
+#pragma once
+
+#include <stdlib.h>
+
+#include <string>
+
+#include "io/fs.h"
+
+namespace keel {
+
+class TempDir {
+ public:
+  TempDir() {
+    std::string name = "/tmp/keel-test-XXXXXX";
+    path_ = mkdtemp(name.data());
+  }
+  ~TempDir() { real_fs().remove_quietly(path_); }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return join_path(path_, name); }
+
+ private:
+  std::string path_;
+};
+
+// The bytes of a file replaced by others, as damage from outside does it.
+inline void overwrite(const std::string& path, std::string_view text) {
+  real_fs().remove_file(path);
+  real_fs().write_file(path, text);
+}
+
+}  // namespace keel
