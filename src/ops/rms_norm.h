@@ -2,7 +2,7 @@
 // 1910.07467), alone or fused with the residual add in front of it. Statistics are f32.
 #pragma once
 
-#include "autograd/var.h"
+#include "ops/norm.h"
 
 namespace keel {
 
@@ -10,9 +10,6 @@ namespace keel {
 Var rms_norm(const Var& x, const Var& gain, const Var& bias, float eps, DType out);
 
 // sum = x + branch (f32, the residual stream), y = rms_norm(sum). x f32 [..., c], branch [..., c].
-struct AddNorm {
-  Var sum, y;
-};
 AddNorm add_rms_norm(const Var& x, const Var& branch, const Var& gain, const Var& bias, float eps,
                      DType out);
 
@@ -26,14 +23,12 @@ struct RmsNormFwd {
 struct RmsNormBwd {
   Tensor dy, dsum, x, gain, rstd;  // x: the normed input (sum); dsum may be empty
   Grad dx, dbranch, dgain, dbias;
-  Tensor partial;  // f32 [chunks, 2, c]: sums over fixed chunks of rows
+  Tensor partial;  // f32 [chunks of kNormRows rows, 2, c]; empty if neither dgain nor dbias
 };
 // y again from x and rstd.
 struct RmsNormAgain {
   Tensor x, gain, bias, rstd, y;
 };
-constexpr int64_t kNormRows = 64;  // rows in a chunk of the gain's gradient, fixed by definition
-
 void rms_norm_fwd(Cpu&, const RmsNormFwd&);
 void rms_norm_bwd(Cpu&, const RmsNormBwd&);
 void rms_norm_again(Cpu&, const RmsNormAgain&);
