@@ -80,7 +80,7 @@ std::string Range::text() const {
   std::string s;
   if (!values.empty()) {
     s = "one of ";
-    for (const std::string& v : values) s += (&v == &values[0] ? "" : ", ") + quoted(v);
+    for (const std::string& v : values) s += (&v == &values[0] ? "" : ", ") + quote_text(v);
     return s;
   }
   if (has_min && has_max && !open_min && !open_max) {

@@ -151,6 +151,7 @@ class Fields {
     Config& append() override { return v_.emplace_back(); }
     void clear() override { v_.clear(); }
     std::unique_ptr<Config> element() const override { return std::make_unique<T>(); }
+    size_t element_bytes() const override { return sizeof(T); }
     std::pair<const void*, size_t> memory() const override { return {&v_, sizeof v_}; }
 
    private:

@@ -8,7 +8,7 @@ namespace {
 
 [[noreturn]] void throw_unknown(const std::string& family, std::string_view name,
                                 const std::vector<std::string>& known) {
-  std::string text = "unknown " + family + " " + quoted(name) + suggestion(name, known);
+  std::string text = "unknown " + family + " " + quote_text(name) + suggestion(name, known);
   text += " (known:";
   for (const std::string& k : known) text += " " + k;
   throw ConfigError(text + ")");

@@ -30,6 +30,7 @@ class RegistryBase {
     std::string doc;
     std::unique_ptr<Config> (*defaults)();
     std::unique_ptr<Config> (*copy)(const Config&);  // argument: an options struct of this row
+    size_t bytes;                                    // sizeof that struct
   };
 
   const std::string& family() const { return family_; }
@@ -121,7 +122,8 @@ class Registry final : public RegistryBase {
              []() -> std::unique_ptr<Config> { return std::make_unique<C>(); },
              [](const Config& c) -> std::unique_ptr<Config> {
                return std::make_unique<C>(static_cast<const C&>(c));
-             }},
+             },
+             sizeof(C)},
             [](const Config& c, Args... args) -> std::unique_ptr<Base> {
               return std::make_unique<T>(static_cast<const C&>(c), std::forward<Args>(args)...);
             }};

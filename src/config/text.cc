@@ -46,10 +46,10 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string found = nearest(word, candidates);
-  return found.empty() ? "" : ", did you mean " + quoted(found) + "?";
+  return found.empty() ? "" : ", did you mean " + quote_text(found) + "?";
 }
 
-std::string quoted(std::string_view s) {
+std::string quote_text(std::string_view s) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : s) {

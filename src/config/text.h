@@ -13,7 +13,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 // `, did you mean "dim"?` or "".
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
 // "a" -> "\"a\"" with the escapes that TOML basic strings and JSON share.
-std::string quoted(std::string_view s);
+std::string quote_text(std::string_view s);
 // The shortest text that reads back to the same bits: 1.0, 1e-08, inf, nan.
 std::string shortest(double x);
 // "model" + "dim" -> "model.dim"; no dot if either is empty.
