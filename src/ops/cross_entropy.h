@@ -1,0 +1,74 @@
+// Cross-entropy of next-token prediction, alone and with the output head inside. Row i of weight
+// w_i contributes w_i * (log Z_i - logit[target_i]), Z_i = sum over the vocabulary of e^logit. The
+// gradient of the logits is w_i * (softmax - onehot). Logits, softmax and losses are f32, the sum
+// over rows f64 in a fixed tree.
+#pragma once
+
+#include "autograd/var.h"
+#include "core/step_state.h"
+
+namespace keel {
+
+struct CrossEntropy {
+  Var loss;           // f32 [1]: loss_scale * sum of w_i * ce_i, in nats
+  Tensor rows;        // f32 [n]: ce_i, unweighted; 0 where w_i is 0
+  Tensor log_z;       // f32 [n]: log Z_i; 0 where w_i is 0
+  Tensor mean_log_z;  // f32 [1]: mean of log Z_i weighted with w_i; 0 when all weights are 0
+};
+
+// logits f32 [..., v] contiguous, n rows; targets i32 of n elements, each in [0, v); weights f32 of
+// n elements, or empty: all 1. A row of weight 0 is not looked at, neither its target nor its
+// logits, and its gradient is 0. loss_scale is state->loss_scale, read by the kernels, or 1 without
+// a state. Throws ShapeError; DataError for a target outside the vocabulary: position, id, size.
+CrossEntropy cross_entropy(const Var& logits, const Tensor& targets, const Tensor& weights,
+                           const StepState* state);
+
+// The same for logits = x weight^T, which never exist as a whole unless they are small: x [..., c]
+// and weight [v, c], both f32 or both bf16. Rows go through the head in chunks of chunk_rows (0:
+// head_chunk_rows(), by the shape).
+//
+// One chunk: the gradients of x and weight are made in backward, as everywhere. More chunks, and a
+// gradient is wanted: each chunk's logits become their gradient, and this is multiplied into the
+// gradients of x and weight at once, during the forward pass; so a parameter's gradient must be set
+// to unwritten before the forward pass, not after it, and the gradient of the loss itself must then
+// be 1 (a factor belongs into the weights), else backward throws ShapeError.
+CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
+                       const Tensor& weights, const StepState* state, int64_t chunk_rows = 0);
+
+// Rows of a chunk: equal chunks of a multiple of 16 rows, so that the logits of one take no more
+// than kHeadChunkBytes (but at least 16 rows).
+constexpr int64_t kHeadChunkBytes = int64_t{64} << 20;
+int64_t head_chunk_rows(int64_t rows, int64_t vocab);
+
+namespace kernel {
+// Statistics of each row, and in the same pass, while the row is in the cache, the gradient.
+struct CrossEntropyFwd {
+  Tensor logits, targets, weights;  // f32 [n, v]; i32 [n]; f32 [n] or empty
+  Tensor rows, log_z;               // f32 [n]
+  Tensor dlogits;                   // empty, bf16 [n, v], or f32 [n, v], which may be logits itself
+  const StepState* state;           // may be null
+  int64_t first_row;                // number of row 0 in messages
+};
+// dlogits (+)= dy w_i (softmax - onehot).
+struct CrossEntropyBwd {
+  Tensor logits, targets, weights, log_z;
+  Tensor dy;  // f32 [1]
+  const StepState* state;
+  Grad dlogits;
+};
+struct CrossEntropySum {
+  Tensor rows, weights, log_z;
+  const StepState* state;
+  Tensor loss, mean_log_z;
+};
+// x *= dy, unless dy is 1.
+struct ScaleBy {
+  Tensor x, dy;  // f32 or bf16; f32 [1]
+};
+void cross_entropy_fwd(Cpu&, const CrossEntropyFwd&);
+void cross_entropy_bwd(Cpu&, const CrossEntropyBwd&);
+void cross_entropy_sum(Cpu&, const CrossEntropySum&);
+void scale_by(Cpu&, const ScaleBy&);
+}  // namespace kernel
+
+}  // namespace keel

@@ -1,0 +1,37 @@
+// The AdamW optimizer. Bias correction counts the updates really made: a skipped step leaves no
+// trace.
+#pragma once
+
+#include "ops/adamw.h"
+#include "optim/optimizer.h"
+
+namespace keel {
+
+class AdamW final : public Optimizer {
+ public:
+  struct Config final : keel::Config {
+    double lr = 1e-3;
+    std::vector<double> betas = {0.9, 0.95};
+    double eps = 1e-8;
+    double weight_decay = 0.1;
+    std::string decay = "rate";
+    void fields(Fields& f) override;
+  };
+
+  // Moments are zeroed memory of 8 bytes a parameter. Throws ShapeError, MemoryError.
+  AdamW(const Config& config, const Params& params);
+
+  double peak_rate() const override { return config_.lr; }
+  void step(const StepState* state) override;
+  std::vector<StateTensor> state() const override;
+
+ private:
+  void add_parts(const Param& p, float* m, float* v);
+
+  Config config_;
+  Params params_;
+  Tensor m_, v_, updates_;
+  std::vector<kernel::AdamWPart> parts_;
+};
+
+}  // namespace keel

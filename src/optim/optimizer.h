@@ -1,0 +1,47 @@
+// What turns gradients into new weights. A variant is one file pair and one line in registry.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/registry.h"
+#include "core/step_state.h"
+#include "optim/param.h"
+
+namespace keel {
+
+// A tensor that must be saved for training to go on with the same bits: "m/NAME", "updates".
+struct StateTensor {
+  std::string name;
+  Tensor tensor;  // shares the optimizer's memory
+};
+
+struct Optimizer {
+  Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+  virtual ~Optimizer() = default;
+
+  // The rate at schedule factor 1.
+  virtual double peak_rate() const = 0;
+  // One update of all parameters (and their bf16 copies) from their gradients times
+  // clip_coefficient, at `rate` and `factor`. `state` lives on the parameters' device and is read
+  // there. With state->skip nothing changes: neither weights nor the optimizer's own tensors.
+  // Allocates nothing.
+  virtual void step(const StepState* state) = 0;
+  // Names are unique and stay the same from run to run. Writing into the tensors restores them.
+  virtual std::vector<StateTensor> state() const = 0;
+};
+
+// Throws ShapeError naming the parameter when weight, gradient and copy do not fit together.
+void check_params(const Params& params);
+
+const Registry<Optimizer, const Params&>& optimizers();
+
+// The table [optim].
+struct OptimConfig final : Config {
+  Variant<Optimizer, const Params&> kind{optimizers(), "adamw"};
+  void fields(Fields& f) override { f.kind(kind, "what turns gradients into updates"); }
+};
+
+}  // namespace keel

@@ -1,0 +1,59 @@
+// The learning rate over time, as a factor of its peak. A pure function of the step, so there is
+// nothing to save. A variant is one file pair and one line in schedule_registry.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "config/registry.h"
+
+namespace keel {
+
+struct ScheduleArgs {
+  int64_t warmup = 0;  // steps
+  int64_t steps = 0;   // length of the schedule, the warm-up included
+};
+
+class Schedule {
+ public:
+  explicit Schedule(const ScheduleArgs& args) : args_(args) {}
+  Schedule(const Schedule&) = delete;
+  Schedule& operator=(const Schedule&) = delete;
+  virtual ~Schedule() = default;
+
+  // Factor in [0, 1] of step s, counted from 0: (s + 1) / warmup during the warm-up (s < warmup),
+  // then shape(s), which starts at 1 in step `warmup`; from step `steps` on the value of that step.
+  double factor(int64_t step) const;
+  const ScheduleArgs& args() const { return args_; }
+
+ protected:
+  // s in [warmup, steps].
+  virtual double shape(int64_t s) const = 0;
+  // 0 in step `warmup`, 1 in step `steps`.
+  double progress(int64_t s) const;
+
+ private:
+  ScheduleArgs args_;
+};
+
+const Registry<Schedule, const ScheduleArgs&>& schedules();
+
+// The table [schedule].
+struct ScheduleConfig final : Config {
+  Variant<Schedule, const ScheduleArgs&> kind{schedules(), "cosine"};
+  int64_t warmup = 0;
+  int64_t steps = 0;
+  void fields(Fields& f) override {
+    f.kind(kind, "shape of the learning rate after the warm-up");
+    f("warmup", warmup, "steps over which the rate rises linearly to its peak", at_least(0));
+    f("steps", steps,
+      "length of the schedule, then the rate stays; 0: train.steps of the first run", at_least(0));
+  }
+  void validate(Errors& errors) const override;
+};
+
+// The schedule of a run of train_steps steps (used where config.steps is 0). ConfigError when the
+// warm-up is longer than the schedule, or the variant's parts do not fit into it.
+std::unique_ptr<Schedule> make_schedule(const ScheduleConfig& config, int64_t train_steps);
+
+}  // namespace keel

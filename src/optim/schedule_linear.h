@@ -1,0 +1,22 @@
+// A straight line from the peak in step `warmup` to `final` in step `steps`.
+#pragma once
+
+#include "optim/schedule.h"
+
+namespace keel {
+
+class LinearSchedule final : public Schedule {
+ public:
+  struct Config final : keel::Config {
+    double final = 0.1;
+    void fields(Fields& f) override;
+  };
+  LinearSchedule(const Config& config, const ScheduleArgs& args)
+      : Schedule(args), config_(config) {}
+
+ private:
+  double shape(int64_t s) const override;
+  Config config_;
+};
+
+}  // namespace keel

@@ -1,0 +1,34 @@
+#include "optim/schedule_wsd.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace keel {
+
+void WsdSchedule::Config::fields(Fields& f) {
+  f("final", final, "the rate at the end, as a share of the peak", between(0, 1));
+  f("decay", decay, "share of the steps, at the end, in which the rate falls", between(0, 1));
+}
+
+WsdSchedule::WsdSchedule(const Config& config, const ScheduleArgs& args)
+    : Schedule(args),
+      config_(config),
+      decay_steps_(std::llround(config.decay * static_cast<double>(args.steps))) {
+  if (args.warmup + decay_steps_ <= args.steps) return;
+  throw ConfigError(fmt::format(
+      "schedule: {} warm-up steps and {} steps of decay (schedule.decay = {}) do not fit into {} "
+      "steps",
+      args.warmup, decay_steps_, config.decay, args.steps));
+}
+
+double WsdSchedule::shape(int64_t s) const {
+  const int64_t begin = args().steps - decay_steps_;
+  if (s <= begin) return 1;
+  const double done = static_cast<double>(s - begin) / static_cast<double>(decay_steps_);
+  return 1 - (1 - config_.final) * done;
+}
+
+}  // namespace keel

@@ -1,0 +1,25 @@
+// Warm-up, stable, decay: the peak until the last share of the steps, in which the rate falls in a
+// straight line to `final` (Hu et al., arXiv 2404.06395; Hagele et al., arXiv 2405.18392).
+#pragma once
+
+#include "optim/schedule.h"
+
+namespace keel {
+
+class WsdSchedule final : public Schedule {
+ public:
+  struct Config final : keel::Config {
+    double final = 0.1;
+    double decay = 0.2;
+    void fields(Fields& f) override;
+  };
+  // ConfigError when warm-up and decay together are longer than the schedule.
+  WsdSchedule(const Config& config, const ScheduleArgs& args);
+
+ private:
+  double shape(int64_t s) const override;
+  Config config_;
+  int64_t decay_steps_;
+};
+
+}  // namespace keel
