@@ -133,12 +133,13 @@ class NoGrad {
 bool any_gradient(std::span<const Var> inputs);
 
 // Puts `backward(Node&)` on the tape if a gradient is wanted by any input; gives outputs a slot.
+// The node (which most ops ignore) lives until backward has passed it; null: nothing was recorded.
 template <class F>
-void record(const char* name, std::initializer_list<Var*> outputs,
+Node* record(const char* name, std::initializer_list<Var*> outputs,
             std::initializer_list<Var> inputs, F&& backward) {
   Tape& tape = Tape::current();
   const std::span<const Var> in(inputs.begin(), inputs.size());
-  if (!tape.recording() || !any_gradient(in)) return;
+  if (!tape.recording() || !any_gradient(in)) return nullptr;
   using Fn = std::decay_t<F>;
   Node* n = tape.new_node(name, std::span<Var* const>(outputs.begin(), outputs.size()), in);
   void* memory = tape.memory(sizeof(Fn), alignof(Fn));
@@ -146,6 +147,7 @@ void record(const char* name, std::initializer_list<Var*> outputs,
       n, new (memory) Fn(std::forward<F>(backward)),
       [](void* f, Node& node) { (*static_cast<Fn*>(f))(node); },
       [](void* f) { static_cast<Fn*>(f)->~Fn(); });
+  return n;
 }
 
 // For the common op with one output: y with its gradient closure.
