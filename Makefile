@@ -22,7 +22,8 @@ build:  ## the program, build/keel
 cuda:  ## the program with CUDA, build/keel-cuda (needs nvcc)
 	@tools/setup.sh build test
 	cmake --preset cuda
-	cmake --build build/cuda --target keel keel_cuda_tests -j $(JOBS)
+	cmake --build build/cuda --target keel test_cuda -j $(JOBS)
+	build/cuda/test_cuda
 
 demo: build  ## train a small transformer on the King James Bible; ends with the path of its report
 	@tools/setup.sh demo

@@ -19,8 +19,11 @@ endif()
 # 80 runs everywhere from Ampere on (its PTX is kept); 90 is compiled ahead for Hopper.
 set(CMAKE_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPU architectures to compile for")
 enable_language(CUDA)
+# The CMake of Debian 12 does not know nvcc's flag for C++20.
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+endif()
 set(CMAKE_CUDA_STANDARD 20)
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 find_package(CUDAToolkit REQUIRED)
 target_link_libraries(keel_cuda INTERFACE CUDA::cudart CUDA::cublasLt)
 add_compile_definitions(KEEL_CUDA=1)

@@ -9,7 +9,8 @@ namespace keel {
 
 DeviceKind device_named(std::string_view name) {
   if (name == "cpu") return DeviceKind::kCpu;
-  if (name != "cuda") throw DeviceError(fmt::format("unknown device \"{}\" (known: cpu cuda)", name));
+  if (name != "cuda")
+    throw DeviceError(fmt::format("unknown device \"{}\" (known: cpu cuda)", name));
   const std::string problem = cuda_problem();
   if (!problem.empty()) throw DeviceError("device \"cuda\": " + problem);
   cuda();

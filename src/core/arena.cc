@@ -3,12 +3,26 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/device_memory.h"
 #include "core/error.h"
 
 namespace keel {
 namespace {
 
 thread_local Arena* current_arena = nullptr;
+
+constexpr const char* kWhat = "the activations of a step";
+
+void* take(DeviceKind device, size_t bytes) {
+  if (device == DeviceKind::kMeta) return nullptr;
+  return device == DeviceKind::kCuda ? cuda_memory().allocate(bytes, kWhat)
+                                     : map_pages(bytes, kWhat);
+}
+
+void give_back(DeviceKind device, void* data, size_t bytes) {
+  if (device == DeviceKind::kCuda) cuda_memory().release(data);
+  else release_pages(data, bytes);
+}
 
 constexpr size_t kAlign = 64;
 size_t rounded(size_t bytes) { return std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign); }
@@ -20,7 +34,7 @@ Arena* Arena::current() { return current_arena; }
 Arena::Arena(DeviceKind device) : device_(device) {}
 
 Arena::~Arena() {
-  if (slab_) release_pages(slab_, slab_bytes_);
+  if (slab_) give_back(device_, slab_, slab_bytes_);
 }
 
 void Arena::begin(uint64_t signature) {
@@ -36,10 +50,10 @@ void Arena::begin(uint64_t signature) {
 }
 
 void Arena::grow(size_t bytes) {
-  if (device_ != DeviceKind::kCpu) return;
-  if (slab_) release_pages(slab_, slab_bytes_);
+  if (device_ == DeviceKind::kMeta) return;
+  if (slab_) give_back(device_, slab_, slab_bytes_);
   slab_ = nullptr;
-  slab_ = map_pages(bytes, "the activations of a step");
+  slab_ = take(device_, bytes);
   slab_bytes_ = bytes;
 }
 
@@ -69,21 +83,21 @@ Block* Arena::allocate(size_t bytes) {
   Block* b = new_block(bytes);
   if (!replay_) {
     lives_.push_back({bytes, clock_++, -1});
-    if (device_ == DeviceKind::kCpu) b->data = map_pages(bytes, "the activations of a step");
+    b->data = take(device_, bytes);
     return b;
   }
   const size_t i = static_cast<size_t>(b->id);
   if (i >= replay_->sizes.size() || replay_->sizes[i] < bytes) {
     throw Error("arena: a step differs from the recorded one of its signature", 1);
   }
-  if (device_ == DeviceKind::kCpu) b->data = static_cast<char*>(slab_) + replay_->offsets[i];
+  if (slab_) b->data = static_cast<char*>(slab_) + replay_->offsets[i];
   return b;
 }
 
 void Arena::release_block(Block* b) {
   if (!replay_) {
     lives_[static_cast<size_t>(b->id)].died = clock_++;
-    if (b->data) release_pages(b->data, b->bytes);
+    if (b->data) give_back(device_, b->data, b->bytes);
   }
   --alive_;
   free_blocks_.push_back(b);

@@ -17,8 +17,6 @@ void throw_no_cuda() {
   throw DeviceError("tensor is on cuda but this binary was built with CUDA off");
 }
 
-void throw_no_cuda_kernel() { throw DeviceError("this op has no CUDA kernel yet"); }
-
 void count_flops(int64_t flops) { flops_counted += flops; }
 int64_t counted_flops() { return flops_counted; }
 void reset_counted_flops() { flops_counted = 0; }

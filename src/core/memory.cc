@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/arena.h"
+#include "core/device_memory.h"
 #include "core/error.h"
 
 namespace keel {
@@ -44,18 +45,15 @@ Block* allocate_heap(DeviceKind device, size_t bytes, const char* what) {
                       .device = device};
   alive_bytes += static_cast<int64_t>(bytes);
   if (device == DeviceKind::kMeta || bytes == 0) return b;
-  if (device == DeviceKind::kCuda) {
-    delete b;
-    throw DeviceError("tensor is on cuda but this binary was built with CUDA off");
-  }
   try {
-    b->data = map_pages(bytes, what);
+    b->data = device == DeviceKind::kCuda ? cuda_memory().allocate(bytes, what)
+                                          : map_pages(bytes, what);
   } catch (...) {
     alive_bytes -= static_cast<int64_t>(bytes);
     delete b;
     throw;
   }
-  if (bytes < kPagesFrom) __builtin_memset(b->data, 0, bytes);
+  if (device == DeviceKind::kCpu && bytes < kPagesFrom) __builtin_memset(b->data, 0, bytes);
   return b;
 }
 
@@ -68,7 +66,8 @@ void release(Block* b) {
     return;
   }
   alive_bytes -= static_cast<int64_t>(b->bytes);
-  if (b->data) release_pages(b->data, b->bytes);
+  if (b->data && b->device == DeviceKind::kCuda) cuda_memory().release(b->data);
+  else if (b->data) release_pages(b->data, b->bytes);
   delete b;
 }
 

@@ -20,6 +20,7 @@ struct ColumnSum {
 };
 constexpr int64_t kSumRows = 128;
 void column_sum(Cpu&, const ColumnSum&);
+void column_sum(Cuda&, const ColumnSum&);
 }  // namespace kernel
 
 }  // namespace keel

@@ -19,7 +19,7 @@ struct Gemm {
   bool a_transposed = false;
   bool b_transposed = false;
   bool accumulate = false;  // c += instead of c =
-  Tensor bias;
+  Tensor bias{};
 };
 void gemm(Cpu&, const Gemm& g);
 void gemm(Cuda&, const Gemm& g);  // src/backend/cuda/gemm.cc, through cuBLASLt

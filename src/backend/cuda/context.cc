@@ -92,7 +92,10 @@ Cuda::operator Cpu&() const {
 }
 
 std::string cuda_problem() {
-  int count = 0;
+  int driver = 0, count = 0;
+  if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) {
+    return "no GPU can be used: no NVIDIA driver is installed";
+  }
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess) {
     cudaGetLastError();

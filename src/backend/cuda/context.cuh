@@ -11,9 +11,9 @@
 
 namespace keel {
 
-// Throws DeviceError (MemoryError when memory ran out) with CUDA's reason and the place of the call.
-void cuda_check(cudaError_t status,
-                std::source_location where = std::source_location::current());
+// Throws DeviceError (MemoryError when memory ran out) with CUDA's reason and the place of the
+// call.
+void cuda_check(cudaError_t status, std::source_location where = std::source_location::current());
 // After a kernel launch: the error names the op and the shape it was given.
 void check_launch(const char* op, const Shape& shape);
 

@@ -1,4 +1,6 @@
 // The one file that includes cuBLASLt.
+#include "backend/cpu/gemm.h"
+
 #include <cublasLt.h>
 #include <fmt/format.h>
 
@@ -10,7 +12,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "backend/cpu/gemm.h"
 #include "backend/cuda/gemm.cuh"
 #include "core/error.h"
 
@@ -19,8 +20,7 @@ namespace {
 
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
 
-void lt_check(cublasStatus_t status,
-              std::source_location where = std::source_location::current()) {
+void lt_check(cublasStatus_t status, std::source_location where = std::source_location::current()) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   throw DeviceError(fmt::format("cublasLt: {} ({}:{})", cublasLtGetStatusString(status),
                                 where.file_name(), where.line()));
@@ -74,7 +74,7 @@ struct GemmPlans {
 
 std::unique_ptr<GemmPlans, void (*)(GemmPlans*)> make_gemm_plans() {
   std::unique_ptr<GemmPlans, void (*)(GemmPlans*)> made(new GemmPlans,
-                                                       [](GemmPlans* p) { delete p; });
+                                                        [](GemmPlans* p) { delete p; });
   cublasLtHandle_t handle = nullptr;
   lt_check(cublasLtCreate(&handle));
   made->handle.reset(handle);
@@ -96,7 +96,8 @@ Plan make_plan(cublasLtHandle_t handle, const Gemm& g) {
   Plan plan{{made, cublasLtMatmulDescDestroy}, layout(g.b), layout(g.a), layout(g.c)};
   const cublasOperation_t first = g.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   const cublasOperation_t second = g.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-  lt_check(cublasLtMatmulDescSetAttribute(made, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof(first)));
+  lt_check(
+      cublasLtMatmulDescSetAttribute(made, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof(first)));
   lt_check(
       cublasLtMatmulDescSetAttribute(made, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof(second)));
 
@@ -110,9 +111,8 @@ Plan make_plan(cublasLtHandle_t handle, const Gemm& g) {
   set(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(g.c));
   cublasLtMatmulHeuristicResult_t best{};
   int found = 0;
-  const cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(handle, made, plan.a.get(), plan.b.get(), plan.c.get(),
-                                     plan.c.get(), wish, 1, &best, &found);
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      handle, made, plan.a.get(), plan.b.get(), plan.c.get(), plan.c.get(), wish, 1, &best, &found);
   if (status != CUBLAS_STATUS_SUCCESS || found == 0) {
     throw DeviceError(fmt::format("gemm on cuda: cuBLASLt has no way to make {} from {} and {}",
                                   g.c.shape().str(), g.a.shape().str(), g.b.shape().str()));
