@@ -23,9 +23,9 @@ struct CrossEntropy {
 CrossEntropy cross_entropy(const Var& logits, const Tensor& targets, const Tensor& weights,
                            const StepState* state);
 
-// The same for logits = x weight^T, which never exist as a whole unless they are small: x [..., c]
-// and weight [v, c], both f32 or both bf16. Rows go through the head in chunks of chunk_rows (0:
-// head_chunk_rows(), by the shape).
+// The same for logits = x weight^T, of which only a chunk of rows exists at a time: x [..., c] and
+// weight [v, c], both f32 or both bf16. A chunk has chunk_rows rows (0: head_chunk_rows(), by the
+// shape).
 //
 // One chunk: the gradients of x and weight are made in backward, as everywhere. More chunks, and a
 // gradient is wanted: each chunk's logits become their gradient, and this is multiplied into the
@@ -35,23 +35,28 @@ CrossEntropy cross_entropy(const Var& logits, const Tensor& targets, const Tenso
 CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
                        const Tensor& weights, const StepState* state, int64_t chunk_rows = 0);
 
-// Rows of a chunk: equal chunks of a multiple of 16 rows, so that the logits of one take no more
-// than kHeadChunkBytes (but at least 16 rows).
+// Rows of a chunk: all rows, or equal chunks of a multiple of 16 rows, so that the f32 logits of
+// one take at most kHeadChunkBytes (but never fewer than 16 rows).
 constexpr int64_t kHeadChunkBytes = int64_t{64} << 20;
 int64_t head_chunk_rows(int64_t rows, int64_t vocab);
 
 namespace kernel {
+// Throws DataError for the first target outside [0, vocab) among rows of weight other than 0.
+struct CheckTargets {
+  Tensor targets, weights;
+  int64_t vocab;
+};
 // Statistics of each row, and in the same pass, while the row is in the cache, the gradient.
 struct CrossEntropyFwd {
   Tensor logits, targets, weights;  // f32 [n, v]; i32 [n]; f32 [n] or empty
   Tensor rows, log_z;               // f32 [n]
-  Tensor dlogits;                   // empty, bf16 [n, v], or f32 [n, v], which may be logits itself
-  const StepState* state;           // may be null
-  int64_t first_row;                // number of row 0 in messages
+  Tensor stats;    // f32 [n, 2]: largest logit, sum of e^(logit - largest); or empty
+  Tensor dlogits;  // empty, or the gradient: logits itself, or bf16 [n, v] (logits are lost)
+  const StepState* state;  // may be null
 };
 // dlogits (+)= dy w_i (softmax - onehot).
 struct CrossEntropyBwd {
-  Tensor logits, targets, weights, log_z;
+  Tensor logits, targets, weights, stats;
   Tensor dy;  // f32 [1]
   const StepState* state;
   Grad dlogits;
@@ -63,12 +68,19 @@ struct CrossEntropySum {
 };
 // x *= dy, unless dy is 1.
 struct ScaleBy {
-  Tensor x, dy;  // f32 or bf16; f32 [1]
+  Tensor x, dy;  // f32 or bf16, contiguous; f32 [1]
 };
+// Throws ShapeError unless dy is 1.
+struct RequireOne {
+  Tensor dy;  // f32 [1]
+  int64_t chunks;
+};
+void check_targets(Cpu&, const CheckTargets&);
 void cross_entropy_fwd(Cpu&, const CrossEntropyFwd&);
 void cross_entropy_bwd(Cpu&, const CrossEntropyBwd&);
 void cross_entropy_sum(Cpu&, const CrossEntropySum&);
 void scale_by(Cpu&, const ScaleBy&);
+void require_one(Cpu&, const RequireOne&);
 }  // namespace kernel
 
 }  // namespace keel

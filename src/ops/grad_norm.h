@@ -1,5 +1,5 @@
-// The global norm of gradients, clipping by it (Pascanu et al., arXiv 1211.5063, as PyTorch's
-// clip_grad_norm_ does it), and the fixed-order sum of micro-batch gradients.
+// The global norm of gradients, and the clip coefficient from it (Pascanu et al., arXiv 1211.5063;
+// the numbers of PyTorch's clip_grad_norm_).
 #pragma once
 
 #include <cstdint>
@@ -12,32 +12,38 @@
 
 namespace keel {
 
+namespace kernel {
+// Memory whose squares one thread sums: at most kGradNormPart elements.
+struct GradNormPart {
+  const float* data;
+  int64_t size;
+};
+constexpr int64_t kGradNormPart = 1 << 16;
+
+struct GradNorm {
+  std::span<const GradNormPart> parts;  // on the device
+  Tensor partial;                       // memory of one f64 for each part
+  float clip;
+  StepState* state;
+};
+void grad_norm(Cpu&, const GradNorm&);
+}  // namespace kernel
+
 // Prepared once for a set of gradients; compute() allocates nothing.
 class GradNorm {
  public:
   // f32, contiguous, all on one device; one flat buffer is a set of one. Throws ShapeError.
   explicit GradNorm(std::span<const Tensor> grads);
 
-  // Writes, where `state` lives: grad_norm = sqrt(sum of squares), summed in f64;
+  // Writes, where `state` lives: grad_norm = sqrt(sum of squares), summed in f64 in a fixed tree;
   // clip_coefficient = min(1, clip / (norm + 1e-6)), or 1 when clip is 0 (off). When the norm is
   // not finite the coefficient is 1 and nonfinite and skip are set; they are never cleared here.
   void compute(float clip, StepState* state) const;
 
  private:
-  struct Part {
-    const float* data;
-    int64_t size;
-  };
   std::vector<Tensor> grads_;  // keep the memory alive
-  std::vector<Part> parts_;
-  Tensor partial_;  // one f64 for each part
-  DeviceKind device_ = DeviceKind::kCpu;
+  std::vector<kernel::GradNormPart> parts_;
+  Tensor partial_;
 };
-
-namespace kernel {
-constexpr int64_t kGradNormPart = 1 << 16;  // elements summed by one thread, fixed by definition
-// Sum of squares of x[0 .. size) in f64.
-double sum_of_squares(const float* x, int64_t size);
-}  // namespace kernel
 
 }  // namespace keel
