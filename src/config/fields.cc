@@ -14,12 +14,6 @@ struct ChoiceSection final : Config {
   std::string_view doc;
 };
 
-std::string number(double x) {
-  std::string s = shortest(x);
-  if (s.size() > 2 && s.ends_with(".0")) s.resize(s.size() - 2);
-  return s;
-}
-
 }  // namespace
 
 void Fields::operator()(std::string_view key, Choice& v, std::string_view doc) {
@@ -84,12 +78,12 @@ std::string Range::text() const {
     return s;
   }
   if (has_min && has_max && !open_min && !open_max) {
-    return "between " + number(min) + " and " + number(max);
+    return "between " + plain(min) + " and " + plain(max);
   }
-  if (has_min) s = (open_min ? "above " : "at least ") + number(min);
+  if (has_min) s = (open_min ? "above " : "at least ") + plain(min);
   if (has_max) {
     if (has_min) s += " and ";
-    s += (open_max ? "below " : "at most ") + number(max);
+    s += (open_max ? "below " : "at most ") + plain(max);
   }
   return s;
 }

@@ -84,7 +84,8 @@ class Tables {
   virtual Config& at(size_t i) = 0;
   virtual Config& append() = 0;  // a default one at the end; earlier references become invalid
   virtual void clear() = 0;
-  virtual std::unique_ptr<Config> element() const = 0;        // a default one outside the vector
+  virtual std::unique_ptr<Config> element() const = 0;  // a default one outside the vector
+  virtual size_t element_bytes() const = 0;
   virtual std::pair<const void*, size_t> memory() const = 0;  // where the vector itself lies, bytes
 };
 

@@ -80,6 +80,12 @@ std::string shortest(double x) {
   return s;
 }
 
+std::string plain(double x) {
+  std::string s = shortest(x);
+  if (s.ends_with(".0")) s.resize(s.size() - 2);
+  return s;
+}
+
 std::string join_key(std::string_view prefix, std::string_view key) {
   std::string s(prefix);
   if (!s.empty() && !key.empty()) s += '.';

@@ -16,6 +16,8 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
 std::string quote_text(std::string_view s);
 // The shortest text that reads back to the same bits: 1.0, 1e-08, inf, nan.
 std::string shortest(double x);
+// The same without ".0" at the end: 1, 0.5.
+std::string plain(double x);
 // "model" + "dim" -> "model.dim"; no dot if either is empty.
 std::string join_key(std::string_view prefix, std::string_view key);
 
