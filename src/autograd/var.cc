@@ -58,7 +58,8 @@ Slot* Tape::new_slot() {
 Node* Tape::new_node(const char* name, std::span<Var* const> outputs, std::span<const Var> inputs) {
   if (inputs.size() > Node::kMaxInputs || outputs.size() > Node::kMaxOutputs) {
     throw Error(fmt::format("{}: {} inputs and {} outputs are more than a node holds", name,
-                            inputs.size(), outputs.size()), 1);
+                            inputs.size(), outputs.size()),
+                1);
   }
   Node* n = new (memory(sizeof(Node), alignof(Node))) Node;
   n->name_ = name;
@@ -68,14 +69,16 @@ Node* Tape::new_node(const char* name, std::span<Var* const> outputs, std::span<
     n->input_shapes_[n->n_inputs_] = v.t.shape();
     n->input_dtypes_[n->n_inputs_++] = v.t.dtype();
   }
-  for (Var* v : outputs) n->outputs_[n->n_outputs_++] = v->slot = new_slot();
+  for (Var* v : outputs) {
+    n->output_shapes_[n->n_outputs_] = v->t.shape();
+    n->outputs_[n->n_outputs_++] = v->slot = new_slot();
+  }
   n->previous_ = last_;
   last_ = n;
   return n;
 }
 
-void Tape::set_closure(Node* n, void* closure, void (*call)(void*, Node&),
-                       void (*destroy)(void*)) {
+void Tape::set_closure(Node* n, void* closure, void (*call)(void*, Node&), void (*destroy)(void*)) {
   n->closure_ = closure;
   n->call_ = call;
   n->destroy_ = destroy;
@@ -144,26 +147,37 @@ void Tape::reset() {
   used_ = 0;
 }
 
-Saved::Saved(const Var& v) {
-  if (v.slot && v.slot->rebuild) slot_ = v.slot;
-  else t_ = v.t;
+namespace {
+
+// A value and its reshaped forms share one slot; each user sees its own shape.
+Tensor seen_as(const Tensor& t, const Shape& shape) {
+  return t.shape() == shape ? t : t.view(shape);
+}
+
+}  // namespace
+
+Saved::Saved(const Var& v) : shape_(v.t.shape()) {
+  if (v.slot && v.slot->rebuild)
+    slot_ = v.slot;
+  else
+    t_ = v.t;
 }
 
 Tensor Saved::get() const {
   if (!slot_) return t_;
   if (!slot_->value) slot_->value = slot_->rebuild(slot_->rebuild_closure);
-  return slot_->value;
+  return seen_as(slot_->value, shape_);
 }
 
 Tensor Node::dy(int i) const {
-  return outputs_[i]->written ? outputs_[i]->grad : Tensor();
+  return outputs_[i]->written ? seen_as(outputs_[i]->grad, output_shapes_[i]) : Tensor();
 }
 
 Grad Node::grad_of(int i) {
   Slot* s = inputs_[i];
   if (!s) return {};
   if (!s->grad) s->grad = empty(input_shapes_[i], input_dtypes_[i], device_);
-  return {s->grad, std::exchange(s->written, true)};
+  return {seen_as(s->grad, input_shapes_[i]), std::exchange(s->written, true)};
 }
 
 bool any_gradient(std::span<const Var> inputs) {

@@ -61,6 +61,7 @@ class Saved {
  private:
   Tensor t_;
   Slot* slot_ = nullptr;
+  Shape shape_;
 };
 
 class Node {
@@ -82,6 +83,7 @@ class Node {
   Shape input_shapes_[kMaxInputs];
   DType input_dtypes_[kMaxInputs] = {};
   Slot* outputs_[kMaxOutputs] = {};
+  Shape output_shapes_[kMaxOutputs];
   DeviceKind device_ = DeviceKind::kCpu;
   void* closure_ = nullptr;
   void (*call_)(void*, Node&) = nullptr;
@@ -136,7 +138,7 @@ bool any_gradient(std::span<const Var> inputs);
 // The node (which most ops ignore) lives until backward has passed it; null: nothing was recorded.
 template <class F>
 Node* record(const char* name, std::initializer_list<Var*> outputs,
-            std::initializer_list<Var> inputs, F&& backward) {
+             std::initializer_list<Var> inputs, F&& backward) {
   Tape& tape = Tape::current();
   const std::span<const Var> in(inputs.begin(), inputs.size());
   if (!tape.recording() || !any_gradient(in)) return nullptr;
@@ -159,8 +161,8 @@ Var record(const char* name, Tensor y, std::initializer_list<Var> inputs, F&& ba
 }
 
 // Tells the tape how to make y's value again, so that ops which need it in backward keep nothing:
-// for cheap functions (norm, gate) of values that are kept anyway. fn returns a Tensor with the same
-// bits each time and captures what it reads.
+// for cheap functions (norm, gate) of values that are kept anyway. fn returns a Tensor with the
+// same bits each time and captures what it reads.
 template <class F>
 void rebuild_with(const Var& y, F&& fn) {
   if (!y.slot) return;

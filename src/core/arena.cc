@@ -20,8 +20,10 @@ void* take(DeviceKind device, size_t bytes) {
 }
 
 void give_back(DeviceKind device, void* data, size_t bytes) {
-  if (device == DeviceKind::kCuda) cuda_memory().release(data);
-  else release_pages(data, bytes);
+  if (device == DeviceKind::kCuda)
+    cuda_memory().release(data);
+  else
+    release_pages(data, bytes);
 }
 
 constexpr size_t kAlign = 64;
@@ -71,8 +73,12 @@ Block* Arena::new_block(size_t bytes) {
   }
   Block* b = free_blocks_.back();
   free_blocks_.pop_back();
-  *b = Block{.data = nullptr, .bytes = bytes, .refs = 1, .id = static_cast<int32_t>(next_),
-             .arena = this, .device = device_};
+  *b = Block{.data = nullptr,
+             .bytes = bytes,
+             .refs = 1,
+             .id = static_cast<int32_t>(next_),
+             .arena = this,
+             .device = device_};
   ++next_;
   ++alive_;
   return b;
@@ -127,9 +133,8 @@ void Arena::finish_recording() {
     layout.sizes[i] = life.bytes;
     layout.offsets[i] = at;
     layout.total = std::max(layout.total, at + life.bytes);
-    const auto where = std::upper_bound(placed.begin(), placed.end(), at, [&](size_t o, size_t j) {
-      return o < layout.offsets[j];
-    });
+    const auto where = std::upper_bound(placed.begin(), placed.end(), at,
+                                        [&](size_t o, size_t j) { return o < layout.offsets[j]; });
     placed.insert(where, i);
   }
   layouts_[signature_] = std::move(layout);

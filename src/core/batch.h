@@ -8,8 +8,8 @@
 namespace keel {
 
 struct Batch {
-  int64_t rows = 0;    // sequences
-  int64_t length = 0;  // tokens in a sequence
+  int64_t rows = 0;              // sequences
+  int64_t length = 0;            // tokens in a sequence
   std::vector<int32_t> inputs;   // [rows * length]
   std::vector<int32_t> targets;  // [rows * length]
   // [rows * length]: 1 where the target counts, 0 where it does not (prompt, padding).

@@ -9,8 +9,7 @@ namespace keel {
 
 class Error : public std::runtime_error {
  public:
-  Error(const std::string& what, int exit_code)
-      : std::runtime_error(what), exit_code_(exit_code) {}
+  Error(const std::string& what, int exit_code) : std::runtime_error(what), exit_code_(exit_code) {}
   int exit_code() const { return exit_code_; }
 
  private:

@@ -36,18 +36,20 @@ void* map_pages(size_t bytes, const char* what) {
 }
 
 void release_pages(void* data, size_t bytes) {
-  if (bytes < kPagesFrom) std::free(data);
-  else munmap(data, bytes);
+  if (bytes < kPagesFrom)
+    std::free(data);
+  else
+    munmap(data, bytes);
 }
 
 Block* allocate_heap(DeviceKind device, size_t bytes, const char* what) {
-  auto* b = new Block{.data = nullptr, .bytes = bytes, .refs = 1, .id = -1, .arena = nullptr,
-                      .device = device};
+  auto* b = new Block{
+      .data = nullptr, .bytes = bytes, .refs = 1, .id = -1, .arena = nullptr, .device = device};
   alive_bytes += static_cast<int64_t>(bytes);
   if (device == DeviceKind::kMeta || bytes == 0) return b;
   try {
-    b->data = device == DeviceKind::kCuda ? cuda_memory().allocate(bytes, what)
-                                          : map_pages(bytes, what);
+    b->data =
+        device == DeviceKind::kCuda ? cuda_memory().allocate(bytes, what) : map_pages(bytes, what);
   } catch (...) {
     alive_bytes -= static_cast<int64_t>(bytes);
     delete b;
@@ -66,8 +68,10 @@ void release(Block* b) {
     return;
   }
   alive_bytes -= static_cast<int64_t>(b->bytes);
-  if (b->data && b->device == DeviceKind::kCuda) cuda_memory().release(b->data);
-  else if (b->data) release_pages(b->data, b->bytes);
+  if (b->data && b->device == DeviceKind::kCuda)
+    cuda_memory().release(b->data);
+  else if (b->data)
+    release_pages(b->data, b->bytes);
   delete b;
 }
 

@@ -12,11 +12,11 @@ namespace keel {
 class Arena;
 
 struct Block {
-  void* data = nullptr;   // null on kMeta
+  void* data = nullptr;  // null on kMeta
   size_t bytes = 0;
   int32_t refs = 0;
-  int32_t id = -1;        // position in the arena's recording
-  Arena* arena = nullptr; // null: heap memory, freed with the last handle
+  int32_t id = -1;         // position in the arena's recording
+  Arena* arena = nullptr;  // null: heap memory, freed with the last handle
   DeviceKind device = DeviceKind::kCpu;
 };
 

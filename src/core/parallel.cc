@@ -1,7 +1,7 @@
 #include "core/parallel.h"
 
-#include <sched.h>
 #include <immintrin.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -160,8 +160,8 @@ void on_every_worker(void (*fn)()) {
   worker_hooks[n_hooks.load()].store(fn);
   n_hooks.fetch_add(1);
   pool()->run(
-      0, [](void* f, int64_t) { reinterpret_cast<void (*)()>(f)(); },
-      reinterpret_cast<void*>(fn), true);
+      0, [](void* f, int64_t) { reinterpret_cast<void (*)()>(f)(); }, reinterpret_cast<void*>(fn),
+      true);
 }
 
 void detail::run_chunks(int64_t chunks, void (*call)(void*, int64_t), void* context) {

@@ -51,8 +51,6 @@ constexpr std::array<uint32_t, 4> philox_block(std::array<uint32_t, 2> key, uint
 }
 
 // (0, 1], 24 bits: safe under a logarithm.
-constexpr float uniform_open(uint32_t x) {
-  return (static_cast<float>(x >> 8) + 1.0f) * 0x1p-24f;
-}
+constexpr float uniform_open(uint32_t x) { return (static_cast<float>(x >> 8) + 1.0f) * 0x1p-24f; }
 
 }  // namespace keel

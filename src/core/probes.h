@@ -13,7 +13,7 @@ struct AttentionProbe {
 };
 
 struct Probes {
-  bool wanted = false;  // off: kernels do no extra work
+  bool wanted = false;                    // off: kernels do no extra work
   std::vector<AttentionProbe> attention;  // [layers]
 };
 

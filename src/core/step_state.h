@@ -8,17 +8,17 @@
 namespace keel {
 
 struct StepState {
-  int64_t step = 0;           // optimizer steps done before this one
+  int64_t step = 0;  // optimizer steps done before this one
   uint64_t seed_dropout = 0;
-  uint64_t micro_step = 0;    // random step: step * accumulate + micro-batch
-  int64_t first_row = 0;      // row of this micro-batch's first sequence in the global batch
-  float rate = 0;             // learning rate of this step
-  float factor = 0;           // rate / peak rate
-  float loss_scale = 0;       // 1 / target tokens of the global batch
-  double grad_norm = 0;       // before clipping, f64
-  float clip_coefficient = 1; // what gradients are multiplied by
-  int32_t skip = 0;           // 1: the optimizer leaves everything as it is (a select, not x 0)
-  int32_t nonfinite = 0;      // 1: the gradient norm or loss is not finite
+  uint64_t micro_step = 0;     // random step: step * accumulate + micro-batch
+  int64_t first_row = 0;       // row of this micro-batch's first sequence in the global batch
+  float rate = 0;              // learning rate of this step
+  float factor = 0;            // rate / peak rate
+  float loss_scale = 0;        // 1 / target tokens of the global batch
+  double grad_norm = 0;        // before clipping, f64
+  float clip_coefficient = 1;  // what gradients are multiplied by
+  int32_t skip = 0;            // 1: the optimizer leaves everything as it is (a select, not x 0)
+  int32_t nonfinite = 0;       // 1: the gradient norm or loss is not finite
 };
 
 }  // namespace keel

@@ -10,7 +10,11 @@
 namespace keel {
 
 Tensor::Tensor(Block* block, const Shape& shape, DType dtype, DeviceKind device)
-    : block_(block), data_(block->data), shape_(shape), dtype_(dtype), device_(device),
+    : block_(block),
+      data_(block->data),
+      shape_(shape),
+      dtype_(dtype),
+      device_(device),
       defined_(true) {
   int64_t s = 1;
   for (int i = shape.axes() - 1; i >= 0; --i) {
@@ -20,14 +24,23 @@ Tensor::Tensor(Block* block, const Shape& shape, DType dtype, DeviceKind device)
 }
 
 Tensor::Tensor(const Tensor& o)
-    : block_(o.block_), data_(o.data_), shape_(o.shape_), strides_(o.strides_), dtype_(o.dtype_),
-      device_(o.device_), defined_(o.defined_) {
+    : block_(o.block_),
+      data_(o.data_),
+      shape_(o.shape_),
+      strides_(o.strides_),
+      dtype_(o.dtype_),
+      device_(o.device_),
+      defined_(o.defined_) {
   if (block_) retain(block_);
 }
 
 Tensor::Tensor(Tensor&& o) noexcept
-    : block_(std::exchange(o.block_, nullptr)), data_(std::exchange(o.data_, nullptr)),
-      shape_(o.shape_), strides_(o.strides_), dtype_(o.dtype_), device_(o.device_),
+    : block_(std::exchange(o.block_, nullptr)),
+      data_(std::exchange(o.data_, nullptr)),
+      shape_(o.shape_),
+      strides_(o.strides_),
+      dtype_(o.dtype_),
+      device_(o.device_),
       defined_(std::exchange(o.defined_, false)) {}
 
 Tensor& Tensor::operator=(const Tensor& o) {
@@ -86,11 +99,20 @@ Tensor Tensor::slice(int axis, int64_t begin, int64_t end) const {
   std::array<int64_t, Shape::kMaxAxes> d{};
   for (int i = 0; i < shape_.axes(); ++i) d[i] = i == axis ? end - begin : shape_[i];
   switch (shape_.axes()) {
-    case 1: s = Shape{d[0]}; break;
-    case 2: s = Shape{d[0], d[1]}; break;
-    case 3: s = Shape{d[0], d[1], d[2]}; break;
-    case 4: s = Shape{d[0], d[1], d[2], d[3]}; break;
-    default: s = Shape{d[0], d[1], d[2], d[3], d[4]};
+    case 1:
+      s = Shape{d[0]};
+      break;
+    case 2:
+      s = Shape{d[0], d[1]};
+      break;
+    case 3:
+      s = Shape{d[0], d[1], d[2]};
+      break;
+    case 4:
+      s = Shape{d[0], d[1], d[2], d[3]};
+      break;
+    default:
+      s = Shape{d[0], d[1], d[2], d[3], d[4]};
   }
   Tensor out(*this);
   out.shape_ = s;
@@ -143,8 +165,10 @@ Tensor from_host(const Shape& shape, std::span<const float> values, DType dtype)
   check_count(shape, values.size());
   Tensor t = persistent(shape, dtype, DeviceKind::kCpu, "a tensor");
   for (size_t i = 0; i < values.size(); ++i) {
-    if (dtype == DType::kBf16) t.data<bf16>()[i] = bf16(values[i]);
-    else t.data<float>()[i] = values[i];
+    if (dtype == DType::kBf16)
+      t.data<bf16>()[i] = bf16(values[i]);
+    else
+      t.data<float>()[i] = values[i];
   }
   return t;
 }
@@ -164,9 +188,12 @@ std::vector<float> to_host(const Tensor& x) {
   for (int64_t n = 0; n < x.size(); ++n) {
     int64_t at = 0;
     for (int i = 0; i < axes; ++i) at += index[i] * x.stride(i);
-    if (x.dtype() == DType::kBf16) out.push_back(static_cast<float>(x.data<bf16>()[at]));
-    else if (x.dtype() == DType::kI32) out.push_back(static_cast<float>(x.data<int32_t>()[at]));
-    else out.push_back(x.data<float>()[at]);
+    if (x.dtype() == DType::kBf16)
+      out.push_back(static_cast<float>(x.data<bf16>()[at]));
+    else if (x.dtype() == DType::kI32)
+      out.push_back(static_cast<float>(x.data<int32_t>()[at]));
+    else
+      out.push_back(x.data<float>()[at]);
     for (int i = axes - 1; i >= 0 && ++index[i] == x.dim(i); --i) index[i] = 0;
   }
   return out;

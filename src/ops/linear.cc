@@ -13,8 +13,8 @@ void check(const Tensor& x, const Tensor& w, const Tensor& bias) {
   check_axes("linear", "weight", w, 2);
   check_contiguous("linear", "x", x);
   if (x.dim(-1) != w.dim(1)) {
-    throw ShapeError(fmt::format("linear: weight is {}, last axis of x has {}", w.shape().str(),
-                                 x.dim(-1)));
+    throw ShapeError(
+        fmt::format("linear: weight is {}, last axis of x has {}", w.shape().str(), x.dim(-1)));
   }
   if (x.dtype() != w.dtype()) {
     throw ShapeError(fmt::format("linear: x is {}, weight is {}; cast one of them",
@@ -28,10 +28,14 @@ void check(const Tensor& x, const Tensor& w, const Tensor& bias) {
 
 Shape with_last(const Shape& s, int64_t last) {
   switch (s.axes()) {
-    case 1: return {last};
-    case 2: return {s[0], last};
-    case 3: return {s[0], s[1], last};
-    default: return {s[0], s[1], s[2], last};
+    case 1:
+      return {last};
+    case 2:
+      return {s[0], last};
+    case 3:
+      return {s[0], s[1], last};
+    default:
+      return {s[0], s[1], s[2], last};
   }
 }
 
@@ -52,11 +56,13 @@ Var linear(const Var& x, const Var& weight, const Var& bias, DType out_type) {
   const int64_t flops = 2 * x.t.size() * weight.t.dim(0);
   count_flops(flops);
   on_device(x.t, [&](auto& dev) {
-    gemm(dev, {.a = as_matrix(x.t), .b = weight.t, .c = as_matrix(y), .b_transposed = true,
+    gemm(dev, {.a = as_matrix(x.t),
+               .b = weight.t,
+               .c = as_matrix(y),
+               .b_transposed = true,
                .bias = bias.t});
   });
-  return record("linear", y, {x, weight, bias},
-                [saved = Saved(x), w = weight.t, flops](Node& n) {
+  return record("linear", y, {x, weight, bias}, [saved = Saved(x), w = weight.t, flops](Node& n) {
     const Tensor dy = as_matrix(n.dy());
     bias_gradient(dy, n.grad_of(2));
     if (n.wants(1)) {

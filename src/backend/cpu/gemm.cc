@@ -96,7 +96,8 @@ dnnl::matmul::primitive_desc describe(const memory::desc& a, const memory::desc&
   return bias.get_ndims() ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attr)
                           : dnnl::matmul::primitive_desc(engine(), a, b, c, attr);
 #else
-  const auto desc = bias.data.ndims ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+  const auto desc =
+      bias.data.ndims ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
   return dnnl::matmul::primitive_desc(desc, attr, engine());
 #endif
 }
@@ -227,8 +228,8 @@ void set(memory& m, const void* p) { dnnl_memory_set_data_handle(m.get(), const_
 void pack(Packing& p, const char* b, char* packed) {
   set(p.from, b + p.from_at);
   set(p.to, packed + p.to_at);
-  const std::array<dnnl_exec_arg_t, 2> args{
-      dnnl_exec_arg_t{DNNL_ARG_FROM, p.from.get()}, {DNNL_ARG_TO, p.to.get()}};
+  const std::array<dnnl_exec_arg_t, 2> args{dnnl_exec_arg_t{DNNL_ARG_FROM, p.from.get()},
+                                            {DNNL_ARG_TO, p.to.get()}};
   run(p.reorder.get(), args.data(), 2);
 }
 
@@ -286,8 +287,10 @@ void fill_empty_sum(const Gemm& g) {
   for (int64_t i = 0; i < g.c.dim(0) && !g.accumulate; ++i) {
     for (int64_t j = 0; j < g.c.dim(1); ++j) {
       const float v = g.bias ? g.bias.data<float>()[j] : 0.0f;
-      if (g.c.dtype() == DType::kBf16) g.c.data<bf16>()[i * g.c.stride(0) + j] = bf16(v);
-      else g.c.data<float>()[i * g.c.stride(0) + j] = v;
+      if (g.c.dtype() == DType::kBf16)
+        g.c.data<bf16>()[i * g.c.stride(0) + j] = bf16(v);
+      else
+        g.c.data<float>()[i * g.c.stride(0) + j] = v;
     }
   }
 }
@@ -300,9 +303,19 @@ void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut) {
   if (m == 0 || n == 0) return;
   if (k == 0) return fill_empty_sum(g);
   ready();
-  const Key key{m, n, k, g.a.stride(0), g.b.stride(0), g.c.stride(0), g.a_transposed,
-                g.b_transposed, g.accumulate, static_cast<bool>(g.bias), g.a.dtype(),
-                g.c.dtype(), cut};
+  const Key key{m,
+                n,
+                k,
+                g.a.stride(0),
+                g.b.stride(0),
+                g.c.stride(0),
+                g.a_transposed,
+                g.b_transposed,
+                g.accumulate,
+                static_cast<bool>(g.bias),
+                g.a.dtype(),
+                g.c.dtype(),
+                cut};
   execute(plan_for(key),
           {g.a.data<char>(), g.b.data<char>(), g.c.data<char>(),
            g.bias ? g.bias.data<char>() : nullptr, nullptr},
@@ -333,12 +346,18 @@ std::string onednn_version() {
 
 std::string onednn_isa() {
   switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx2: return "avx2";
-    case dnnl::cpu_isa::avx512_core: return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
-    case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
-    default: return fmt::format("isa {}", static_cast<int>(dnnl::get_effective_cpu_isa()));
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return fmt::format("isa {}", static_cast<int>(dnnl::get_effective_cpu_isa()));
   }
 }
 

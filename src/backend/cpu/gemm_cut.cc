@@ -13,8 +13,10 @@ GemmCut by_size(int64_t m, int64_t n, int64_t k) {
   int slices = static_cast<int>(std::clamp(flops / 2e6, 1.0, 8.0));
   GemmCut cut;
   for (; slices >= 2; slices /= 2) {
-    if (m / cut.rows >= n / cut.columns && m / cut.rows >= 32) cut.rows *= 2;
-    else if (n / cut.columns >= 64) cut.columns *= 2;
+    if (m / cut.rows >= n / cut.columns && m / cut.rows >= 32)
+      cut.rows *= 2;
+    else if (n / cut.columns >= 64)
+      cut.columns *= 2;
   }
   return cut;
 }
@@ -23,7 +25,7 @@ GemmCut by_size(int64_t m, int64_t n, int64_t k) {
 
 GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed,
                  DType type) {
-  const GemmForm form = a_transposed  ? GemmForm::kWeightGradient
+  const GemmForm form = a_transposed   ? GemmForm::kWeightGradient
                         : b_transposed ? GemmForm::kForward
                                        : GemmForm::kInputGradient;
   for (const MeasuredCut& e : measured_cuts(type)) {

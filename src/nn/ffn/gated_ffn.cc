@@ -1,0 +1,30 @@
+#include "nn/ffn/gated_ffn.h"
+
+#include "core/philox.h"
+#include "ops/dropout.h"
+#include "ops/linear.h"
+
+namespace keel {
+
+GatedFfn::GatedFfn(const Config& config, const FfnArgs& args, Activation kind)
+    : kind_(kind), dropout_(args.dropout), stream_(stream_of(args.name + ".dropout")) {
+  const int64_t hidden = ffn_width(config, args.dim, true);
+  Parameters& p = args.parameters;
+  const std::string& n = args.name;
+  gate_up_ = p.add_stack({{n + ".gate.weight", {hidden, args.dim}, Role::kLinear},
+                          {n + ".up.weight", {hidden, args.dim}, Role::kLinear}});
+  if (args.bias) {
+    gate_up_bias_ = p.add_stack(
+        {{n + ".gate.bias", {hidden}, Role::kBias}, {n + ".up.bias", {hidden}, Role::kBias}});
+  }
+  down_ = p.add(n + ".down.weight", {args.dim, hidden}, Role::kResidualOutput);
+  if (args.bias) down_bias_ = p.add(n + ".down.bias", {args.dim}, Role::kBias);
+}
+
+Var GatedFfn::forward(const Var& x_btd, Pass& pass) const {
+  const Var hidden = gated(linear(x_btd, gate_up_.var(), gate_up_bias_.var()), kind_);
+  const Var y = linear(hidden, down_.var(), down_bias_.var());
+  return pass.step ? dropout(y, {dropout_, stream_, pass.step}) : y;
+}
+
+}  // namespace keel

@@ -1,0 +1,26 @@
+// y = (f(x G) * (x U)) D: gate and up lie side by side and come from one product.
+#pragma once
+
+#include "nn/ffn/ffn.h"
+#include "ops/gated.h"
+
+namespace keel {
+
+class GatedFfn : public Sublayer {
+ public:
+  using Config = FfnOptions;
+  GatedFfn(const Config& config, const FfnArgs& args, Activation kind);
+  Var forward(const Var& x_btd, Pass& pass) const override;
+
+ private:
+  Activation kind_;
+  float dropout_;
+  uint64_t stream_;
+  ParameterRef gate_up_, gate_up_bias_, down_, down_bias_;
+};
+
+struct SwigluFfn final : GatedFfn {
+  SwigluFfn(const Config& c, const FfnArgs& a) : GatedFfn(c, a, Activation::kSilu) {}
+};
+
+}  // namespace keel

@@ -1,0 +1,25 @@
+#include "nn/ffn/plain_ffn.h"
+
+#include "core/philox.h"
+#include "ops/dropout.h"
+#include "ops/linear.h"
+
+namespace keel {
+
+PlainFfn::PlainFfn(const Config& config, const FfnArgs& args, Activation kind)
+    : kind_(kind), dropout_(args.dropout), stream_(stream_of(args.name + ".dropout")) {
+  const int64_t hidden = ffn_width(config, args.dim, false);
+  Parameters& p = args.parameters;
+  up_ = p.add(args.name + ".up.weight", {hidden, args.dim}, Role::kLinear);
+  if (args.bias) up_bias_ = p.add(args.name + ".up.bias", {hidden}, Role::kBias);
+  down_ = p.add(args.name + ".down.weight", {args.dim, hidden}, Role::kResidualOutput);
+  if (args.bias) down_bias_ = p.add(args.name + ".down.bias", {args.dim}, Role::kBias);
+}
+
+Var PlainFfn::forward(const Var& x_btd, Pass& pass) const {
+  const Var hidden = activation(linear(x_btd, up_.var(), up_bias_.var()), kind_);
+  const Var y = linear(hidden, down_.var(), down_bias_.var());
+  return pass.step ? dropout(y, {dropout_, stream_, pass.step}) : y;
+}
+
+}  // namespace keel

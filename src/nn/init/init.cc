@@ -1,0 +1,52 @@
+#include "nn/init/init.h"
+
+#include <cmath>
+
+#include "core/parallel.h"
+#include "core/philox.h"
+#include "nn/init/gpt2.h"
+
+namespace keel {
+namespace {
+
+// Box and Muller (1958): two uniforms make two normals.
+void normals(std::array<uint32_t, 4> bits, double deviation, float* out, int n) {
+  float z[4];
+  for (int i = 0; i < 4; i += 2) {
+    const double r = std::sqrt(-2.0 * std::log(static_cast<double>(uniform_open(bits[i]))));
+    const double angle = 2.0 * M_PI * static_cast<double>(uniform_open(bits[i + 1]));
+    z[i] = static_cast<float>(deviation * r * std::cos(angle));
+    z[i + 1] = static_cast<float>(deviation * r * std::sin(angle));
+  }
+  for (int i = 0; i < n; ++i) out[i] = z[i];
+}
+
+}  // namespace
+
+const Registry<Init, const InitArgs&>& inits() {
+  using R = Registry<Init, const InitArgs&>;
+  static const R r{
+      "initialisation",
+      {R::entry<Gpt2Init>("gpt2",
+                          "normal; outputs to the residual stream divided by sqrt(2 layers)")}};
+  return r;
+}
+
+void fill_start(const Start& start, uint64_t seed, const std::string& name, const Tensor& weight) {
+  if (weight.device() != DeviceKind::kCpu) return;
+  float* w = weight.data<float>();
+  const int64_t size = weight.size();
+  if (start.kind == Start::Kind::kConstant) {
+    for (int64_t i = 0; i < size; ++i) w[i] = static_cast<float>(start.value);
+    return;
+  }
+  const auto key = philox_key(seed, stream_of(name), 0);
+  parallel_ranges(size, 1 << 14, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += 4) {
+      const auto bits = philox_block(key, 0, static_cast<uint64_t>(i / 4));
+      normals(bits, start.value, w + i, static_cast<int>(std::min<int64_t>(4, end - i)));
+    }
+  });
+}
+
+}  // namespace keel

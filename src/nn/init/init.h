@@ -1,0 +1,44 @@
+// How parameters start. A rule says the distribution for a parameter's role; the numbers are a pure
+// function of (seed, name, element), so models that share a tensor start equal in it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "config/registry.h"
+#include "core/shape.h"
+#include "core/tensor.h"
+
+namespace keel {
+
+enum class Role : uint8_t {
+  kEmbedding,       // token table
+  kPosition,        // learned position table
+  kLinear,          // a projection inside a block
+  kResidualOutput,  // a projection that writes to the residual stream
+  kHead,            // untied output head
+  kGain,            // starts at 1
+  kBias,            // starts at 0
+};
+
+struct Start {
+  enum class Kind : uint8_t { kConstant, kNormal } kind = Kind::kConstant;
+  double value = 0;  // the constant, or the standard deviation
+};
+
+struct InitArgs {
+  int64_t layers = 1;
+};
+
+struct Init {
+  virtual ~Init() = default;
+  virtual Start start(Role role, const Shape& shape) const = 0;
+};
+
+const Registry<Init, const InitArgs&>& inits();
+
+// Fills f32 `weight` with the numbers of (seed, name).
+void fill_start(const Start& start, uint64_t seed, const std::string& name, const Tensor& weight);
+
+}  // namespace keel

@@ -1,0 +1,114 @@
+#include "nn/parameters.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "core/error.h"
+#include "core/parallel.h"
+
+namespace keel {
+namespace {
+
+constexpr int64_t kAlignElements = 16;  // a cache line of f32
+
+Shape stacked(const std::vector<Parameter>& list, size_t first, size_t parts) {
+  const Shape& s = list[first].shape;
+  if (parts == 1) return s;
+  int64_t rows = 0;
+  for (size_t i = first; i < first + parts; ++i) rows += list[i].shape[0];
+  return s.axes() == 1 ? Shape{rows} : Shape{rows, s[1]};
+}
+
+}  // namespace
+
+Parameters::Parameters(DeviceKind device, DType compute) : device_(device), compute_(compute) {}
+
+ParameterRef Parameters::add(std::string name, const Shape& shape, Role role) {
+  return add_stack({{std::move(name), shape, role}});
+}
+
+ParameterRef Parameters::add_stack(std::initializer_list<Part> parts) {
+  const size_t first = list_.size();
+  for (const Part& p : parts) {
+    list_.push_back({p.name, p.shape, p.role, {}, {}, {}});
+    if (p.shape.axes() != list_[first].shape.axes() || p.shape.dim(-1) == 0) {
+      throw ShapeError(fmt::format("{}: {} cannot be stacked on {}", p.name, p.shape.str(),
+                                   list_[first].shape.str()));
+    }
+  }
+  stacks_.push_back({first, parts.size(), 0, {}, {}});
+  return ParameterRef(&stacks_.back().var);
+}
+
+void Parameters::allocate() {
+  int64_t size = 0;
+  for (Stack& s : stacks_) {
+    s.at = size;
+    for (size_t i = s.first; i < s.first + s.parts; ++i) size += list_[i].shape.size();
+    size = (size + kAlignElements - 1) / kAlignElements * kAlignElements;
+  }
+  weights_ = persistent({size}, DType::kF32, device_, "the weights");
+  grads_ = persistent({size}, DType::kF32, device_, "the gradients");
+  if (compute_ != DType::kF32) {
+    copies_ = persistent({size}, compute_, device_, "the working copies of the weights");
+  }
+  for (Stack& s : stacks_) {
+    const Shape shape = stacked(list_, s.first, s.parts);
+    const bool copied = copies_ && shape.axes() > 1;
+    const auto whole = [&](const Tensor& flat) {
+      return flat.slice(0, s.at, s.at + shape.size()).view(shape);
+    };
+    s.var = Var(whole(copied ? copies_ : weights_), &s.slot);
+    s.slot.grad = whole(grads_);
+    s.slot.parameter = true;
+    int64_t at = s.at;
+    for (size_t i = s.first; i < s.first + s.parts; ++i) {
+      Parameter& p = list_[i];
+      const auto part = [&](const Tensor& flat) {
+        return flat.slice(0, at, at + p.shape.size()).view(p.shape);
+      };
+      p.weight = part(weights_);
+      p.grad = part(grads_);
+      if (copied) p.copy = part(copies_);
+      at += p.shape.size();
+    }
+  }
+}
+
+void Parameters::fill(const Init& init, uint64_t seed) {
+  for (const Parameter& p : list_) fill_start(init.start(p.role, p.shape), seed, p.name, p.weight);
+  refresh_copies();
+}
+
+void Parameters::refresh_copies() {
+  if (!copies_ || device_ != DeviceKind::kCpu) return;
+  const float* w = weights_.data<float>();
+  bf16* c = copies_.data<bf16>();
+  parallel_ranges(weights_.size(), 1 << 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) c[i] = bf16(w[i]);
+  });
+}
+
+int64_t Parameters::count() const {
+  int64_t n = 0;
+  for (const Parameter& p : list_) n += p.shape.size();
+  return n;
+}
+
+void Parameters::begin_gradients() {
+  for (Stack& s : stacks_) s.slot.written = false;
+}
+
+void Parameters::finish_gradients() {
+  for (Stack& s : stacks_) {
+    if (s.slot.written || device_ != DeviceKind::kCpu) continue;
+    std::memset(s.slot.grad.raw(), 0, s.slot.grad.bytes());
+  }
+}
+
+void Parameters::want_gradients(bool wanted) {
+  for (Stack& s : stacks_) s.var.slot = wanted ? &s.slot : nullptr;
+}
+
+}  // namespace keel

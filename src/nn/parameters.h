@@ -1,0 +1,92 @@
+// The parameters of a model. Modules declare them while the model is built; then all of them are
+// laid out in one flat allocation of weights, one of gradients and, for bf16, one of working
+// copies. Tensors declared as one stack (q, k, v; gate, up) lie side by side, so that one product
+// reads them all, while optimizer, checkpoint and export see the parts by name.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "autograd/var.h"
+#include "nn/init/init.h"
+
+namespace keel {
+
+struct Parameter {
+  std::string name;  // "blocks.0.attention.q.weight"
+  Shape shape;
+  Role role;
+  Tensor weight, grad;  // f32, views into the flat allocations
+  Tensor copy;          // bf16 working copy of a matrix, or empty
+};
+
+// What a module holds of a parameter (or a stack of them); its Var is read at each forward.
+class ParameterRef {
+ public:
+  ParameterRef() = default;
+  explicit operator bool() const { return var_ != nullptr; }
+  // The working copy if there is one, else the weight; an empty Var if there is no parameter.
+  Var var() const { return var_ ? *var_ : Var(); }
+
+ private:
+  friend class Parameters;
+  explicit ParameterRef(const Var* var) : var_(var) {}
+  const Var* var_ = nullptr;
+};
+
+class Parameters {
+ public:
+  struct Part {
+    std::string name;
+    Shape shape;
+    Role role;
+  };
+
+  // `compute`: dtype in which matrices enter products.
+  Parameters(DeviceKind device, DType compute);
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+
+  ParameterRef add(std::string name, const Shape& shape, Role role);
+  // Parts that differ in their first axis only, stacked along it.
+  ParameterRef add_stack(std::initializer_list<Part> parts);
+
+  // Lays everything out; call once, after all declarations.
+  void allocate();
+  // First values of all parameters, by rule, seed and name.
+  void fill(const Init& init, uint64_t seed);
+  // Working copies from the weights; after a load. (The optimizer writes both.)
+  void refresh_copies();
+
+  const std::vector<Parameter>& list() const { return list_; }
+  int64_t count() const;  // elements of all parameters
+  const Tensor& flat_weights() const { return weights_; }
+  const Tensor& flat_grads() const { return grads_; }
+  DType compute() const { return compute_; }
+  DeviceKind device() const { return device_; }
+
+  // Before a micro-batch: no gradient is written yet. After it: those that nothing wrote are 0.
+  void begin_gradients();
+  void finish_gradients();
+  // Does backward reach parameters at all? Off: they are constants.
+  void want_gradients(bool wanted);
+
+ private:
+  struct Stack {
+    size_t first, parts;
+    int64_t at = 0;  // element offset in the flat allocation
+    Var var;
+    Slot slot;
+  };
+
+  DeviceKind device_;
+  DType compute_;
+  std::vector<Parameter> list_;
+  std::deque<Stack> stacks_;
+  Tensor weights_, grads_, copies_;
+};
+
+}  // namespace keel

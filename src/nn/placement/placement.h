@@ -1,0 +1,42 @@
+// Where norms sit in a block and how its two branches join the residual stream. One object for each
+// layer. Legend: b batch, t time, d dim.
+#pragma once
+
+#include <string>
+
+#include "nn/norm/norm.h"
+#include "nn/residual/residual.h"
+#include "nn/sublayer.h"
+
+namespace keel {
+
+struct PlacementArgs {
+  Parameters& parameters;
+  const NormChoice& norm;
+  const ResidualChoice& residual;
+  std::string name;  // prefix of the layer's parameters
+  int64_t dim, layer, layers;
+};
+
+// What runs through the blocks. `branch` is not yet added to x: the next norm does both in one
+// pass.
+struct Stream {
+  Var x_btd;       // f32
+  Var branch_btd;  // may be empty
+};
+
+struct Placement {
+  virtual ~Placement() = default;
+  virtual void block(Stream& s, const Sublayer& attention, const Sublayer& ffn,
+                     Pass& pass) const = 0;
+  // Whether the model norms the stream once more after the last block.
+  virtual bool final_norm() const = 0;
+};
+
+const Registry<Placement, const PlacementArgs&>& placements();
+using PlacementChoice = Variant<Placement, const PlacementArgs&>;
+
+// norm(x + branch), the sum left in s.x and s.branch emptied: the start of a pre-normed branch.
+Var normed(Stream& s, const Norm& norm, DType out);
+
+}  // namespace keel

@@ -1,0 +1,23 @@
+// Post-norm: x = N(x + A(x)); x = N(x + F(x)) (Vaswani et al., arXiv 1706.03762).
+#pragma once
+
+#include <memory>
+
+#include "nn/placement/placement.h"
+
+namespace keel {
+
+class PostPlacement final : public Placement {
+ public:
+  using Config = NoOptions;
+  PostPlacement(const Config&, const PlacementArgs& args);
+  void block(Stream& s, const Sublayer& attention, const Sublayer& ffn, Pass& pass) const override;
+  bool final_norm() const override { return false; }
+
+ private:
+  std::unique_ptr<Norm> attention_norm_, ffn_norm_;
+  std::unique_ptr<Residual> attention_residual_, ffn_residual_;
+  DType compute_;
+};
+
+}  // namespace keel

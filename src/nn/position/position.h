@@ -1,0 +1,27 @@
+// Where a token stands, told to the model: added to the embedding, or turned into queries and keys.
+#pragma once
+
+#include "nn/parameters.h"
+#include "ops/rope.h"
+
+namespace keel {
+
+struct PositionArgs {
+  Parameters& parameters;
+  int64_t dim, head_dim, context;
+};
+
+struct Position {
+  virtual ~Position() = default;
+  // Table [context, dim] added to the embedding; empty if there is none.
+  virtual Var table() const { return {}; }
+  // Rotation of queries and keys; empty if there is none.
+  virtual const RopeTables& rope() const;
+  // Whether a context longer than the trained one can slide; a table ends where it ends.
+  virtual bool slides() const { return true; }
+};
+
+const Registry<Position, const PositionArgs&>& positions();
+using PositionChoice = Variant<Position, const PositionArgs&>;
+
+}  // namespace keel
