@@ -1,0 +1,208 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <set>
+
+#include "core/error.h"
+#include "lab/report.h"
+#include "lab/text.h"
+
+namespace keel {
+namespace {
+
+constexpr size_t kGroupPoints = 24000;  // for all the lines of one group's chart together
+constexpr size_t kMinPoints = 200;
+constexpr size_t kMaxSamples = 40;
+constexpr size_t kMaxEvents = 500;
+constexpr size_t kBadListed = 200;
+
+std::string utc(double seconds, const char* pattern) {
+  const auto whole = static_cast<time_t>(seconds);
+  tm parts{};
+  gmtime_r(&whole, &parts);
+  char text[64];
+  return std::string(text, std::strftime(text, sizeof text, pattern, &parts));
+}
+
+// Six significant digits are more than a screen shows and keep the page small.
+Json rounded(double value) {
+  if (!std::isfinite(value)) return nullptr;
+  const double text = std::strtod(fmt::format("{:.6g}", value).c_str(), nullptr);
+  if (text == std::floor(text) && std::fabs(text) < 1e15) return static_cast<int64_t>(text);
+  return text;
+}
+
+Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+const char* kind_of(double value) { return std::isnan(value) ? "NaN" : value > 0 ? "∞" : "−∞"; }
+
+Json curve_json(const Curve& full, size_t max_points) {
+  const Curve curve = downsample(full, max_points);
+  Json x = Json::array(), y = Json::array(), bad = Json::array();
+  for (size_t i = 0; i < curve.size(); ++i) {
+    x.push(curve.steps[i]);
+    y.push(rounded(curve.values[i]));
+    if (!std::isfinite(curve.values[i]) && bad.as_array().size() < kBadListed) {
+      bad.push(Json::array().push(curve.steps[i]).push(kind_of(curve.values[i])));
+    }
+  }
+  const auto count = std::count_if(full.values.begin(), full.values.end(),
+                                   [](double value) { return !std::isfinite(value); });
+  Json out = Json::object();
+  out.set("x", std::move(x)).set("y", std::move(y)).set("points", full.size());
+  if (count > 0) out.set("bad", std::move(bad)).set("bad_count", static_cast<int64_t>(count));
+  return out;
+}
+
+// "attn_entropy" of "attn_entropy/layer00", empty for a name without a group.
+std::string_view group_of(std::string_view name) {
+  const size_t slash = name.find('/');
+  return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+}
+
+Json curves_json(const RunData& run, const ReportOptions& options) {
+  std::map<std::string_view, size_t> members;
+  for (const auto* curves : {&run.metrics, &run.evals}) {
+    for (const auto& [name, curve] : *curves) ++members[group_of(name)];
+  }
+  Json out = Json::object();
+  const auto add = [&](const std::string& name, const Curve& curve) {
+    const std::string_view group = group_of(name);
+    const size_t share = group.empty() ? options.max_points : kGroupPoints / members[group];
+    out.set(name, curve_json(curve, std::clamp(share, kMinPoints, options.max_points)));
+  };
+  for (const auto& [name, curve] : run.metrics) {
+    // These two are the horizontal axis, not curves.
+    if (name != metric_name::kTokens && name != metric_name::kSeconds) add(name, curve);
+  }
+  for (const auto& [name, curve] : run.evals) add(name, curve);
+  add("loss_mean", running_mean(run.metric(metric_name::kLoss)));
+  return out;
+}
+
+// Steps with the tokens and seconds that belong to them; null when nothing is known.
+Json axis_json(const RunData& run) {
+  constexpr size_t kAxisPoints = 400;
+  const Curve& tokens = run.metric(metric_name::kTokens);
+  const Curve& seconds = run.metric(metric_name::kSeconds);
+  const Curve& base = tokens.size() > 0 ? tokens : seconds;
+  if (base.size() < 2) return nullptr;
+  const size_t count = std::min(kAxisPoints, base.size());
+  Json steps = Json::array();
+  std::vector<size_t> places;
+  for (size_t i = 0; i < count; ++i) {
+    places.push_back(i * (base.size() - 1) / (count - 1));
+    steps.push(base.steps[places.back()]);
+  }
+  Json out = Json::object();
+  out.set("step", std::move(steps));
+  for (const auto& [name, curve] : {std::pair{"tokens", &tokens}, {"seconds", &seconds}}) {
+    if (curve->steps != base.steps) continue;
+    Json values = Json::array();
+    for (const size_t i : places) values.push(rounded(curve->values[i]));
+    out.set(name, std::move(values));
+  }
+  return out;
+}
+
+Json summary_json(const RunData& run) {
+  const RunSummary s = summarize(run);
+  Json out = Json::object();
+  out.set("state", state_name(s.state)).set("reason", s.reason).set("steps", s.steps);
+  out.set("total_steps", s.total_steps > 0 ? Json(s.total_steps) : Json(nullptr));
+  out.set("tokens", finite(s.tokens)).set("val_loss", finite(s.val_loss));
+  out.set("best_val_loss", finite(s.best_val_loss)).set("best_val_step", s.best_val_step);
+  out.set("train_loss", finite(s.train_loss));
+  out.set("tokens_per_second", finite(s.tokens_per_second)).set("seconds", finite(s.seconds));
+  out.set("parameters", finite(s.parameters)).set("floor", finite(s.floor));
+  return out;
+}
+
+Json samples_json(const RunData& run) {
+  Json out = Json::array();
+  const size_t skipped = run.samples.size() - std::min(kMaxSamples, run.samples.size());
+  for (size_t i = skipped; i < run.samples.size(); ++i) {
+    out.push(Json::object().set("step", run.samples[i].step).set("text", run.samples[i].text));
+  }
+  return out;
+}
+
+Json events_json(const RunData& run) {
+  Json out = Json::array();
+  const size_t skipped = run.events.size() - std::min(kMaxEvents, run.events.size());
+  for (size_t i = skipped; i < run.events.size(); ++i) {
+    const EventRow& event = run.events[i];
+    out.push(Json::object()
+                 .set("step", event.step)
+                 .set("time", utc(event.time, "%Y-%m-%d %H:%M:%S"))
+                 .set("kind", event.kind)
+                 .set("text", event.text));
+  }
+  return out;
+}
+
+Json run_json(const RunData& run, const std::string& name, const ReportOptions& options) {
+  Json config = Json::array(), environment = Json::array();
+  for (const ConfigEntry& entry : run.config) {
+    config.push(
+        Json::object().set("key", entry.key).set("value", entry.value).set("origin", entry.origin));
+  }
+  for (const NamedValue& entry : run.environment) {
+    environment.push(Json::object().set("key", entry.key).set("value", entry.value));
+  }
+  Json out = Json::object();
+  out.set("name", name).set("summary", summary_json(run)).set("axis", axis_json(run));
+  out.set("curves", curves_json(run, options)).set("samples", samples_json(run));
+  out.set("events", events_json(run)).set("config", std::move(config));
+  out.set("environment", std::move(environment)).set("notes", Json::array_of(run.notes));
+  return out;
+}
+
+// Titles and units of what the report knows; other names stand as they are.
+void set_titles(Json& data) {
+  struct Known {
+    const char *name, *title, *unit;
+  };
+  constexpr Known kKnown[] = {
+      {"lr", "Learning rate", ""},
+      {"grad_norm", "Gradient norm", "before the clip"},
+      {"tokens_per_second", "Throughput", "tokens per second"},
+      {"attn_logit_max", "Largest attention logit", "by layer"},
+      {"attn_entropy", "Attention entropy", "nats, mean over heads, by layer"},
+      {"memory_bytes", "Memory", "bytes"},
+      {"val_loss", "Validation loss by source", "nats per token"},
+      {"train_loss", "Training loss by source", "nats per token"},
+  };
+  Json titles = Json::object(), units = Json::object();
+  for (const Known& known : kKnown) {
+    titles.set(known.name, known.title);
+    units.set(known.name, known.unit);
+  }
+  data.set("titles", std::move(titles)).set("units", std::move(units));
+}
+
+}  // namespace
+
+Json report_data(std::span<const RunData> runs, const ReportOptions& options) {
+  if (runs.empty()) throw ConfigError("report: no run given; name at least one run directory");
+  Json list = Json::array();
+  std::set<std::string> names;
+  for (const RunData& run : runs) {
+    std::string name = run.name;
+    for (int i = 2; !names.insert(name).second; ++i) name = fmt::format("{} ({})", run.name, i);
+    list.push(run_json(run, name, options));
+  }
+  Json data = Json::object();
+  data.set("program", options.program);
+  data.set("generated", utc(options.unix_time, "%Y-%m-%d %H:%M UTC"));
+  Json marked = Json::array();
+  for (const char* kind : {"resume", "stop", "diverged", "rollback"}) marked.push(kind);
+  data.set("marked_events", std::move(marked));
+  set_titles(data);
+  data.set("runs", std::move(list));
+  return data;
+}
+
+}  // namespace keel

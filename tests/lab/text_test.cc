@@ -1,0 +1,111 @@
+#include "lab/text.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "lab/downsample.h"
+
+namespace keel {
+namespace {
+
+TEST(Text, Counts) {
+  EXPECT_EQ(short_count(0), "0");
+  EXPECT_EQ(short_count(941), "941");
+  EXPECT_EQ(short_count(999.6), "1.00k");
+  EXPECT_EQ(short_count(41'234), "41.2k");
+  EXPECT_EQ(short_count(999'600), "1.00M");
+  EXPECT_EQ(short_count(3.4e9), "3.40G");
+  EXPECT_EQ(short_count(-41'234), "-41.2k");
+  EXPECT_EQ(short_count(std::nan("")), "-");
+}
+
+TEST(Text, Bytes) {
+  EXPECT_EQ(short_bytes(0), "0 B");
+  EXPECT_EQ(short_bytes(1023), "1023 B");
+  EXPECT_EQ(short_bytes(512 << 10), "512 KiB");
+  EXPECT_EQ(short_bytes((int64_t{21} << 30) / 10), "2.1 GiB");
+  EXPECT_EQ(short_bytes((int64_t{1} << 30) - 1), "1.0 GiB");
+}
+
+TEST(Text, Durations) {
+  EXPECT_EQ(short_duration(0.4), "00:00:00");
+  EXPECT_EQ(short_duration(2470), "00:41:10");
+  EXPECT_EQ(short_duration(2 * 86400 + 3 * 3600), "2d 03:00:00");
+  EXPECT_EQ(short_duration(-1), "--:--:--");
+  EXPECT_EQ(short_duration(std::numeric_limits<double>::infinity()), "--:--:--");
+}
+
+TEST(Text, Escapes) {
+  EXPECT_EQ(html_escape("<a href='x'>\"&"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+  EXPECT_EQ(script_json("{\"a\":\"</script>&\xE2\x80\xA9\"}"),
+            "{\"a\":\"\\u003c/script\\u003e\\u0026\\u2029\"}");
+}
+
+TEST(Text, OnlyWellFormedUtf8IsKept) {
+  EXPECT_EQ(valid_utf8("h\xC3\xA9 \xF0\x9F\x98\x80"), "h\xC3\xA9 \xF0\x9F\x98\x80");
+  const std::string mark = "\xEF\xBF\xBD";
+  EXPECT_EQ(valid_utf8("a\xFF"), "a" + mark);
+  EXPECT_EQ(valid_utf8("\xC0\xAF"), mark + mark);             // overlong
+  EXPECT_EQ(valid_utf8("\xED\xA0\x80"), mark + mark + mark);  // surrogate
+  EXPECT_EQ(valid_utf8("\xF4\x90\x80\x80"), mark + mark + mark + mark);
+  EXPECT_EQ(valid_utf8("\xE2\x82"), mark + mark);  // cut off
+}
+
+Curve noisy(size_t count) {
+  Curve curve;
+  for (size_t i = 0; i < count; ++i) {
+    curve.steps.push_back(static_cast<int64_t>(i));
+    curve.values.push_back(std::sin(static_cast<double>(i)) * 0.1);
+  }
+  return curve;
+}
+
+TEST(Downsample, KeepsSpikesEndsAndOrder) {
+  Curve curve = noisy(100'000);
+  curve.values[54'321] = 9;
+  curve.values[77'777] = -9;
+  curve.values[30'000] = std::nan("");
+  curve.values[30'001] = std::numeric_limits<double>::infinity();
+  const Curve out = downsample(curve, 1000);
+  EXPECT_LE(out.size(), 1000u);
+  EXPECT_GT(out.size(), 500u);
+  EXPECT_EQ(out.steps.front(), 0);
+  EXPECT_EQ(out.steps.back(), 99'999);
+  const auto value_at = [&](int64_t step) {
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (out.steps[i] == step) return out.values[i];
+    }
+    return 0.0;
+  };
+  EXPECT_EQ(value_at(54'321), 9);
+  EXPECT_EQ(value_at(77'777), -9);
+  EXPECT_TRUE(std::isnan(value_at(30'000)));
+  for (size_t i = 1; i < out.size(); ++i) ASSERT_LT(out.steps[i - 1], out.steps[i]);
+}
+
+TEST(Downsample, ShortCurvesStayAsTheyAre) {
+  const Curve curve = noisy(100);
+  EXPECT_EQ(downsample(curve, 100).values, curve.values);
+  EXPECT_EQ(downsample(Curve{}, 100).size(), 0u);
+}
+
+TEST(Downsample, UnevenStepsStayWithinTheLimit) {
+  Curve curve = noisy(5000);
+  for (size_t i = 2500; i < 5000; ++i) curve.steps[i] += 1'000'000;
+  const Curve out = downsample(curve, 400);
+  EXPECT_LE(out.size(), 400u);
+  EXPECT_EQ(out.steps.back(), curve.steps.back());
+}
+
+TEST(RunningMean, StartsAtTheFirstValueAndSkipsWhatIsNotFinite) {
+  const Curve mean = running_mean({{1, 2, 3, 4}, {4, 4, std::nan(""), 4}});
+  for (const double value : mean.values) EXPECT_NEAR(value, 4, 1e-12);
+  EXPECT_TRUE(std::isnan(running_mean({{1}, {std::nan("")}}).values[0]));
+  // 0.02 * (0.98 * 1 + 2) / (1 - 0.98^2)
+  EXPECT_NEAR(running_mean({{1, 2}, {1, 2}}).values[1], 0.0596 / 0.0396, 1e-12);
+}
+
+}  // namespace
+}  // namespace keel
