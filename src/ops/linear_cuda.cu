@@ -1,5 +1,4 @@
 #include "backend/cuda/block.cuh"
-#include "backend/cuda/context.cuh"
 #include "ops/linear.h"
 
 namespace keel::kernel {

@@ -1,5 +1,4 @@
 #include "backend/cuda/block.cuh"
-#include "backend/cuda/context.cuh"
 #include "ops/rms_norm.h"
 
 namespace keel::kernel {

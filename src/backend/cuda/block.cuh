@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cuda_bf16.h>
-#include <cuda_runtime.h>
 
 #include <cstdint>
 
+#include "backend/cuda/context.cuh"
 #include "core/tensor.h"
 
 namespace keel {
