@@ -136,9 +136,7 @@ class Builder {
   bool null() { return add(Json()); }
   bool boolean(bool v) { return add(v); }
   bool number_integer(number_integer_t v) { return add(v); }
-  bool number_unsigned(number_unsigned_t v) {
-    return v <= static_cast<uint64_t>(INT64_MAX) ? add(static_cast<int64_t>(v)) : add(v);
-  }
+  bool number_unsigned(number_unsigned_t v) { return add(v); }
   bool number_float(number_float_t v, const string_t&) { return add(v); }
   bool string(string_t& v) { return add(std::move(v)); }
   bool binary(binary_t&) { return false; }

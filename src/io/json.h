@@ -25,7 +25,13 @@ class Json {
   template <std::signed_integral T>
   Json(T v) : v_(static_cast<int64_t>(v)) {}
   template <std::unsigned_integral T>
-  requires(!std::same_as<T, bool>) Json(T v) : v_(static_cast<uint64_t>(v)) {}
+  Json(T v) {
+    if (std::in_range<int64_t>(v)) {
+      v_ = static_cast<int64_t>(v);
+    } else {
+      v_ = static_cast<uint64_t>(v);
+    }
+  }
   Json(double v) : v_(v) {}
   Json(const char* v) : v_(std::string(v)) {}
   Json(std::string_view v) : v_(std::string(v)) {}

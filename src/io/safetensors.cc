@@ -138,7 +138,7 @@ SafetensorsHeader parse_safetensors(const std::byte* file, uint64_t file_bytes,
       throw DataError(fmt::format("{}: {}", where, text));
     }
   }
-  std::sort(result.tensors.begin(), result.tensors.end(), [](const auto& a, const auto& b) {
+  std::stable_sort(result.tensors.begin(), result.tensors.end(), [](const auto& a, const auto& b) {
     return std::pair(a.begin, a.bytes) < std::pair(b.begin, b.bytes);
   });
   check_coverage(result.tensors, 8 + length, file_bytes, name);

@@ -187,13 +187,13 @@ struct Manifest {
   std::vector<ManifestFile> files;
 };
 
-ManifestFile read_file_entry(const Json& value, const std::string& path) {
+ManifestFile read_file_entry(const Json& value) {
   ManifestFile file{value.at("name").as_string(),
                     value.at("bytes").as_uint(),
                     value.at("xxh3_128").as_string(),
                     {},
                     {}};
-  check_file_name(file.name, path);
+  check_file_name(file.name, "files");
   const Json* table = value.find("tensors");
   uint64_t data_bytes = 0;
   for (const Json& t : table == nullptr ? Json::Array() : table->as_array()) {
@@ -240,7 +240,7 @@ Manifest read_manifest(Fs& fs, const std::string& folder) {
     manifest.step = json.at("step").as_int();
     manifest.extra = json.at("extra");
     for (const Json& f : json.at("files").as_array()) {
-      manifest.files.push_back(read_file_entry(f, path));
+      manifest.files.push_back(read_file_entry(f));
     }
   } catch (const DataError& e) {
     throw DataError(fmt::format("{}: {}", path, e.what()));

@@ -70,7 +70,7 @@ uint64_t left_in_group(const GroupFiles& g, const std::string& folder) {
   const std::string limit = system_text(join_path(folder, g.limit));
   if (limit.empty() || limit.starts_with("max")) return UINT64_MAX;
   uint64_t used = number_in(system_text(join_path(folder, g.used)));
-  const std::string stat = "\n" + system_text(join_path(folder, "memory.stat"));
+  const std::string stat = fmt::format("\n{}", system_text(join_path(folder, "memory.stat")));
   for (const char* key : g.file_pages) {
     const std::string line = fmt::format("\n{} ", key);
     const size_t at = stat.find(line);

@@ -146,7 +146,8 @@ Database open_for_reading(const std::string& path) {
     check_version(db);
     return db;
   } catch (const DataError&) {
-    if ((sqlite3_errcode(db.get()) & 0xff) != SQLITE_CANTOPEN) throw;
+    const int primary = sqlite3_errcode(db.get()) & 0xff;
+    if (primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY) throw;
   }
   std::string uri = "file:";
   for (const char c : path) {
