@@ -158,14 +158,13 @@ std::string_view trimmed(std::string_view s) {
 
 class Loader {
  public:
-  void add_file(const std::string& path, int depth = 0) {
-    const std::string folder = fs::absolute(path).parent_path();
-    add_text(path, folder, read_file(path), depth);
+  void add_file(const std::string& path) {
+    add_text(path, fs::path(path).parent_path(), read_file(path), 0);
   }
 
-  void add_text(const std::string& name, const std::string& folder, std::string_view text,
-                int depth = 0) {
-    toml::table parsed = parse(name, text);
+  // Relative paths start in `folder`; "" is the working directory.
+  void add_text(const std::string& name, const fs::path& folder, std::string_view text, int depth) {
+    const toml::table parsed = parse(name, text);
     if (const toml::node* base = parsed.get("base")) add_base(name, folder, *base, depth);
     const int layer = add_layer(name, folder);
     Node root = Converter(name, layer).convert(parsed);
@@ -177,12 +176,12 @@ class Loader {
 
   void add_resolved(const std::string& name, std::string_view text) {
     const toml::table parsed = parse(name, text);
-    const int layer = add_layer(name, fs::current_path());
+    const int layer = add_layer(name, "");
     merge(tree_.root, Converter(name, layer, text).convert(parsed));
   }
 
   void add_sets(const std::vector<std::string>& sets) {
-    const int layer = add_layer("--set", fs::current_path());
+    const int layer = add_layer("--set", "");
     for (const std::string& set : sets) add_set(set, layer);
   }
 
@@ -193,12 +192,15 @@ class Loader {
   }
 
  private:
-  int add_layer(const std::string& name, const std::string& folder) {
-    tree_.layers.push_back({name, folder});
+  // A working directory that is gone leaves relative paths as they are.
+  int add_layer(const std::string& name, const fs::path& folder) {
+    std::error_code gone;
+    const fs::path start = fs::absolute(folder.empty() ? "." : folder, gone);
+    tree_.layers.push_back({name, gone ? folder : start});
     return static_cast<int>(tree_.layers.size()) - 1;
   }
 
-  void add_base(const std::string& name, const std::string& folder, const toml::node& base,
+  void add_base(const std::string& name, const fs::path& folder, const toml::node& base,
                 int depth) {
     const auto at = base.source().begin;
     const std::string place = fmt::format("{}:{}:{}: base: ", name, at.line, at.column);
@@ -208,16 +210,14 @@ class Loader {
       throw ConfigError(place +
                         fmt::format("more than {} files, each based on the next", kMostBases));
     }
-    const fs::path here = fs::path(name).parent_path();
-    const bool in_folder = fs::absolute(here).lexically_normal() == fs::path(folder);
-    const fs::path file = (in_folder ? here : fs::path(folder)) / path->get();
+    const fs::path file = folder / path->get();
     std::string text;
     try {
       text = read_file(file);
     } catch (const ConfigError& e) {
       throw ConfigError(place + e.what());
     }
-    add_text(file, fs::absolute(file).lexically_normal().parent_path(), text, depth + 1);
+    add_text(file, file.parent_path(), text, depth + 1);
   }
 
   // Keys of [set] may be written as one string: "model.norm.kind" = "layer".
@@ -312,7 +312,7 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
 LoadedConfig load_config_text(const std::string& name, std::string_view text,
                               const std::vector<std::string>& sets, Config& out) {
   Loader loader;
-  loader.add_text(name, fs::current_path(), text);
+  loader.add_text(name, "", text, 0);
   loader.add_sets(sets);
   return loader.read(out);
 }

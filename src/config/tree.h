@@ -15,7 +15,7 @@ namespace keel {
 // Where the nodes of one layer come from.
 struct Layer {
   std::string name;    // "run.toml" or "--set"
-  std::string folder;  // absolute; relative paths written in this layer start here
+  std::string folder;  // absolute; where relative paths written in this layer start
 };
 
 struct Node {

@@ -21,7 +21,10 @@ class Layers : public ::testing::Test {
     std::string name = (fs::temp_directory_path() / "keel_config_XXXXXX").string();
     folder_ = mkdtemp(name.data());
   }
-  ~Layers() override { fs::remove_all(folder_); }
+  ~Layers() override {
+    fs::current_path(before_);
+    fs::remove_all(folder_);
+  }
 
   std::string write(const std::string& name, const std::string& text) {
     const fs::path path = folder_ / name;
@@ -43,6 +46,7 @@ class Layers : public ::testing::Test {
     return "no error";
   }
 
+  fs::path before_ = fs::current_path();
   fs::path folder_;
   RunConfig config_;
 };
@@ -150,15 +154,29 @@ TEST_F(Layers, RelativePathsStartWhereTheyWereWritten) {
 TEST_F(Layers, FilesNamedRelativeToTheWorkingDirectory) {
   write("run.toml", "base = \"sub/base.toml\"\ntrain.init = \"x\"\n");
   write("sub/base.toml", "model.dmi = 1\ntrain.init = \"y\"\n");
-  const fs::path before = fs::current_path();
   fs::current_path(folder_);
   const std::string error = error_at("run.toml");
   write("sub/base.toml", "train.init = \"y\"\n");
   write("run.toml", "base = \"sub/base.toml\"\n");
   load("run.toml");
-  fs::current_path(before);
+  fs::current_path(before_);
   EXPECT_EQ(error, "sub/base.toml:1:7: model.dmi: unknown key, did you mean \"dim\"?");
   EXPECT_EQ(config_.train.init, (folder_ / "sub/y").string());
+}
+
+TEST_F(Layers, BaseOfTextStartsInTheWorkingDirectory) {
+  write("base.toml", "model.dim = 64\n");
+  fs::current_path(folder_);
+  load_config_text("pasted", "base = \"base.toml\"", {}, config_);
+  EXPECT_EQ(config_.model.dim, 64);
+}
+
+TEST_F(Layers, AWorkingDirectoryThatIsGone) {
+  fs::create_directory(folder_ / "gone");
+  fs::current_path(folder_ / "gone");
+  fs::remove(folder_ / "gone");
+  load(write("run.toml", "model.dim = 64\n"), {"train.init=x"});
+  EXPECT_EQ(config_.train.init, "x");
 }
 
 TEST_F(Layers, EmptyPathsStayEmpty) {

@@ -70,7 +70,7 @@ TEST(Load, UnknownKeysWithSuggestionAndPosition) {
             "--set: optim.lr: must be a number");
   EXPECT_EQ(error_of("modle.dim = 3"), "run.toml:1:1: modle: unknown key, did you mean \"model\"?");
   EXPECT_EQ(error_of("[data]\nsources = [{path = \"/a\", wieght = 1}]"),
-            "run.toml:2:27: data.sources[0].wieght: unknown key, did you mean \"weight\"?");
+            "run.toml:2:26: data.sources[0].wieght: unknown key, did you mean \"weight\"?");
   EXPECT_EQ(error_of("", {"base=a.toml"}), "--set: base: unknown key");
 }
 
@@ -191,7 +191,7 @@ TEST(Load, SyntaxErrors) {
   EXPECT_EQ(error_of("[model]\ndim = tiny\n"),
             "run.toml:2:8: Error while parsing boolean: expected 'true', saw 'ti'");
   EXPECT_EQ(error_of("a = 1\na = 2\n"),
-            "run.toml:2:3: Error while parsing key-value pair: cannot redefine existing integer "
+            "run.toml:2:5: Error while parsing key-value pair: cannot redefine existing integer "
             "'a'");
 }
 
@@ -222,7 +222,7 @@ TEST(Load, RefusesLongKeyPaths) {
 
 TEST(Load, RefusesDeepNesting) {
   EXPECT_EQ(error_of("a = " + std::string(33, '[') + std::string(33, ']')),
-            "run.toml:1:36: nested more than 32 deep");
+            "run.toml:1:37: nested more than 32 deep");
   EXPECT_EQ(error_of("a = " + std::string(3000, '[')).substr(0, 9), "run.toml:");
 }
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "config/example.h"
 #include "config/print.h"
 
@@ -53,7 +55,7 @@ TEST(Schema, EachKindIsAClosedObject) {
 
 TEST(Schema, DefaultsThatJsonCannotSayAreLeftOut) {
   TrainConfig c;
-  c.clip = 1e400;
+  c.clip = std::numeric_limits<double>::infinity();
   EXPECT_EQ(to_json_schema(c, "t").find("inf"), std::string::npos);
 }
 
