@@ -10,7 +10,7 @@ namespace keel {
 struct StepState {
   int64_t step = 0;  // optimizer steps done before this one
   uint64_t seed_dropout = 0;
-  uint64_t micro_step = 0;     // random step: step * accumulate + micro-batch
+  uint64_t micro_step = 0;     // random step: rows are numbered over the global batch
   int64_t first_row = 0;       // row of this micro-batch's first sequence in the global batch
   float rate = 0;              // learning rate of this step
   float factor = 0;            // rate / peak rate

@@ -1,0 +1,83 @@
+#include "train/config.h"
+
+#include "core/error.h"
+
+namespace keel {
+
+void TrainConfig::fields(Fields& f) {
+  f("batch", batch, "sequences in a micro-batch", between(1, 1 << 24));
+  f("accumulate", accumulate, "micro-batches in a step", between(1, 1 << 20));
+  f("steps", steps, "optimizer steps", at_least(1));
+  f("seed", seed, "sets seed.init, seed.data and seed.dropout", at_least(0));
+  f.path("init", init, "run, checkpoint or model.safetensors to take the first weights from");
+  f("threads", threads, "threads that compute; 0: all cores", between(0, 256));
+  f("dtype", dtype, "storage of activations and operands; auto: measured when the run is created",
+    one_of({"f32", "bf16", "auto"}));
+  f("device", device, "where the model lives", one_of({"cpu", "cuda"}));
+  f("ema", ema, "decay of an exponential moving average of the weights, evaluated beside them; "
+    "0: none", at_least(0).below(1));
+}
+
+void SeedConfig::fields(Fields& f) {
+  f("init", init, "first values of the parameters; -1: train.seed", at_least(-1));
+  f("data", data, "order of the data; -1: train.seed", at_least(-1));
+  f("dropout", dropout, "dropout; -1: train.seed", at_least(-1));
+}
+
+void EvalConfig::fields(Fields& f) {
+  f("every", every, "steps between evaluations; 0: after the last step only", at_least(0));
+  f("tokens", tokens, "validation targets in an evaluation; 0: all", at_least(0));
+}
+
+void CheckpointConfig::fields(Fields& f) {
+  f("every", every, "steps between checkpoints; 0: after the last step only", at_least(0));
+  f("keep", keep, "newest checkpoints that stay; 0: all", at_least(0));
+}
+
+void CheckpointConfig::validate(Errors& errors) const {
+  if (keep == 1) errors.add("keep", "must be 0 (all) or at least 2, is 1");
+}
+
+void SampleConfig::fields(Fields& f) {
+  f("every", every, "steps between samples; 0: at each evaluation", at_least(0));
+  f("tokens", tokens, "tokens in a sample; 0: no samples", at_least(0));
+  f("prompt", prompt, "what a sample continues; empty: the start of a document");
+  f("temperature", temperature, "0 takes the likeliest token", at_least(0));
+}
+
+void StopConfig::fields(Fields& f) {
+  f("patience", patience, "evaluations without a better validation loss before the run ends; "
+    "0: never", at_least(0));
+}
+
+void LogConfig::fields(Fields& f) {
+  f("every", every, "steps between lines of the log", at_least(1));
+  f("probes", probes, "steps between readings of attention logits and entropies; 0: never",
+    at_least(0));
+}
+
+void RunConfig::fields(Fields& f) {
+  f("model", model, "the network");
+  f("data", data, "what it is trained on");
+  f("task", task, "what it learns");
+  f("train", train, "the run");
+  f("seed", seed, "randomness");
+  f("optim", optim, "optimizer");
+  f("schedule", schedule, "learning rate over time");
+  f("clip", clip, "gradient clipping");
+  f("eval", eval, "evaluation");
+  f("checkpoint", checkpoint, "checkpoints");
+  f("sample", sample, "samples of text");
+  f("stop", stop, "early stop");
+  f("log", log, "what is written down and how often");
+}
+
+int64_t RunConfig::vocab() const {
+  if (model.vocab > 0) return model.vocab;
+  const auto known = data.vocab();
+  if (known && *known > 0) return *known;
+  throw ConfigError("model.vocab: data.kind \"" + data.reader.kind() +
+                    "\" does not say how many token ids there are; set model.vocab");
+}
+
+}  // namespace keel

@@ -1,0 +1,89 @@
+// The whole config of a run: what the TOML file may say.
+#pragma once
+
+#include <string>
+
+#include "data/config.h"
+#include "models/config.h"
+#include "optim/clip.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "train/task.h"
+
+namespace keel {
+
+struct TrainConfig final : Config {
+  int64_t batch = 16, accumulate = 1, steps = 1000;
+  int64_t seed = 0;
+  std::string init;
+  int64_t threads = 0;
+  std::string dtype = "f32", device = "cpu";
+  double ema = 0;
+  void fields(Fields& f) override;
+};
+
+// Each is train.seed unless set (-1).
+struct SeedConfig final : Config {
+  int64_t init = -1, data = -1, dropout = -1;
+  void fields(Fields& f) override;
+};
+
+struct EvalConfig final : Config {
+  int64_t every = 250, tokens = 0;
+  void fields(Fields& f) override;
+};
+
+struct CheckpointConfig final : Config {
+  int64_t every = 1000, keep = 3;
+  void fields(Fields& f) override;
+  void validate(Errors& errors) const override;
+};
+
+struct SampleConfig final : Config {
+  int64_t every = 0, tokens = 200;
+  std::string prompt;
+  double temperature = 0.8;
+  void fields(Fields& f) override;
+};
+
+struct StopConfig final : Config {
+  int64_t patience = 0;
+  void fields(Fields& f) override;
+};
+
+struct LogConfig final : Config {
+  int64_t every = 10, probes = 25;
+  void fields(Fields& f) override;
+};
+
+struct RunConfig final : Config {
+  ModelConfig model;
+  DataConfig data;
+  Variant<Task> task{tasks(), "causal_lm"};
+  TrainConfig train;
+  SeedConfig seed;
+  OptimConfig optim;
+  ScheduleConfig schedule;
+  ClipConfig clip;
+  EvalConfig eval;
+  CheckpointConfig checkpoint;
+  SampleConfig sample;
+  StopConfig stop;
+  LogConfig log;
+
+  void fields(Fields& f) override;
+
+  uint64_t init_seed() const { return pick(seed.init); }
+  uint64_t data_seed() const { return pick(seed.data); }
+  uint64_t dropout_seed() const { return pick(seed.dropout); }
+  // Token ids of the model: model.vocab, else what the data is known to have; ConfigError if
+  // neither says.
+  int64_t vocab() const;
+  // Sequences in a global batch.
+  int64_t sequences() const { return train.batch * train.accumulate; }
+
+ private:
+  uint64_t pick(int64_t s) const { return static_cast<uint64_t>(s < 0 ? train.seed : s); }
+};
+
+}  // namespace keel

@@ -1,0 +1,110 @@
+// A model being trained: one object with step(), driven by the command line, the lab and Python
+// alike. Everything that a step depends on is in the tensors of state(), the step's number and the
+// config, so a trainer restored from them goes on with the same bits.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/batch.h"
+#include "data/dataset.h"
+#include "models/decoder.h"
+#include "ops/grad_norm.h"
+#include "optim/gradient_tree.h"
+#include "train/config.h"
+
+namespace keel {
+
+struct StepResult {
+  int64_t step = 0;    // optimizer steps done, this one included
+  double loss = 0;     // mean over the targets of the global batch, nats
+  double grad_norm = 0;  // before clipping
+  double rate = 0;
+  int64_t tokens = 0;  // targets in the global batch
+  bool finite = true;  // false: loss or gradient is not finite, and nothing was updated
+  std::vector<double> source_loss;  // by data source; empty if there is one only; NaN where unseen
+};
+
+struct EvalResult {
+  double loss = 0;  // mean over targets, nats
+  int64_t tokens = 0;
+  std::vector<double> source_loss;  // as above
+};
+
+struct MemoryUse {
+  int64_t weights = 0, gradients = 0, optimizer = 0, activations = 0;  // bytes
+};
+
+class Trainer {
+ public:
+  // `compute`: f32 or bf16, resolved. `data` is null only on kMeta. Throws MemoryError, DeviceError.
+  Trainer(const RunConfig& config, const Dataset* data, DeviceKind device, DType compute);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  StepResult step();
+  // Mean loss over the validation targets, at most `max_tokens` of them (0: all), each once. With
+  // `averaged` the moving average of the weights is evaluated (there must be one).
+  EvalResult evaluate(int64_t max_tokens, bool averaged = false);
+  // The gradient of micro-batch `micro` of the next step alone, in parameters().flat_grads().
+  double gradient_of(int64_t micro);
+
+  int64_t steps_done() const { return steps_done_; }
+  bool averages() const { return static_cast<bool>(average_); }
+  Decoder& model() { return model_; }
+  const Decoder& model() const { return model_; }
+  const RunConfig& config() const { return config_; }
+  const Dataset& data() const { return *data_; }
+  const Probes& probes() const { return probes_; }  // of the last step that read them
+  bool probed() const { return probes_.wanted; }    // did the last step read them
+
+  // Tensors that a checkpoint must hold beside the weights, by name.
+  std::vector<StateTensor> state() const;
+  // After weights and state() were written into: the step to go on from.
+  void restored(int64_t steps_done);
+
+  MemoryUse memory() const;
+  // Lays out the memory of training and evaluation steps without computing (kMeta only).
+  void plan();
+  void adopt_layouts(const Trainer& planned) { arena_.adopt(planned.arena_); }
+
+ private:
+  struct Inputs {
+    Tensor tokens, targets, weights, segments;
+  };
+  void begin_step();
+  void read_batches();
+  void load(const Batch& batch, bool counts);
+  Pass make_pass(bool segments);
+  uint64_t signature(bool training, bool segments, bool probes) const;
+  double run_micro(int64_t micro, bool probes);
+  void add_losses(const Batch& batch, const Tensor& rows);
+  void finish_losses(StepResult& result) const;
+  void update_average();
+  void swap_average();
+
+  RunConfig config_;
+  const Dataset* data_;
+  DeviceKind device_;
+  Decoder model_;
+  std::unique_ptr<Task> task_;
+  Params params_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Schedule> schedule_;
+  GradientTree tree_;
+  GradNorm grad_norm_;
+  Arena arena_;
+  StepState state_;
+  Inputs inputs_;
+  std::vector<Batch> batches_;
+  Batch eval_batch_;
+  Tensor average_;  // flat, like the weights; empty without train.ema
+  Probes probes_;
+  int64_t steps_done_ = 0;
+  std::vector<double> source_sums_, source_targets_;
+};
+
+}  // namespace keel
