@@ -75,6 +75,7 @@ Language::Language(std::string kind, const LanguageOptions& options, int64_t voc
     : kind_(std::move(kind)),
       seed_(options.seed),
       val_tokens_(options.val_tokens),
+      options_hash_(config_hash(options)),
       tokenizer_(ids(vocab, end)) {}
 
 void Language::set_vocab(int64_t vocab) { tokenizer_ = IdTokenizer(ids(vocab, -1)); }
@@ -88,7 +89,7 @@ std::vector<OpenedSource> Language::open(const DatasetArgs& args) {
   result.push_back(
       {kind_, 1.0,
        std::make_unique<LanguageSource>(*this, args, static_cast<uint64_t>(seed_), val_tokens_,
-                                        fmt::format("{} {} {}", kind_, seed_, *vocab()))});
+                                        fmt::format("{} {:016x} {}", kind_, options_hash_, *vocab()))});
   return result;
 }
 

@@ -38,6 +38,7 @@ class Language : public Reader {
  private:
   std::string kind_;
   int64_t seed_, val_tokens_;
+  uint64_t options_hash_;
   IdTokenizer tokenizer_;
 };
 
