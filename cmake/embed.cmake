@@ -31,7 +31,7 @@ function(keel_embed_report target)
   set(page ${PROJECT_SOURCE_DIR}/src/lab/page)
   # In the order of struct Assets.
   set(pairs page_html=${page}/page.html page_css=${page}/page.css data_js=${page}/data.js
-    charts_js=${page}/charts.js page_js=${page}/page.js
+    charts_js=${page}/charts.js curves_js=${page}/curves.js page_js=${page}/page.js
     dygraph_js=${KEEL_DYGRAPHS}/dygraph.min.js dygraph_css=${KEEL_DYGRAPHS}/dygraph.min.css
     dygraph_licence=${KEEL_DYGRAPHS_LICENCE})
   string(REGEX REPLACE "[a-z_]+=" "" files "${pairs}")

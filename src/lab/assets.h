@@ -9,7 +9,7 @@ namespace keel {
 struct Assets {
   std::string_view page_html;  // with {{name}} where the parts go
   std::string_view page_css;
-  std::string_view data_js, charts_js, page_js;  // ours, to be run in this order
+  std::string_view data_js, charts_js, curves_js, page_js;  // ours, to be run in this order
   std::string_view dygraph_js, dygraph_css, dygraph_licence;
 };
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lab/running_mean.h"
-
 namespace keel {
 namespace {
 
@@ -60,15 +58,25 @@ Curve downsample(const Curve& curve, size_t max_points) {
   return out;
 }
 
-Curve running_mean(const Curve& curve) {
+Curve smooth(const Curve& curve, size_t window) {
+  const size_t count = curve.size();
+  // Sums and counts of the finite values before each point.
+  std::vector<double> sum(count + 1), finite(count + 1);
+  for (size_t i = 0; i < count; ++i) {
+    const bool counts = std::isfinite(curve.values[i]);
+    sum[i + 1] = sum[i] + (counts ? curve.values[i] : 0);
+    finite[i + 1] = finite[i] + (counts ? 1 : 0);
+  }
   Curve out{curve.steps, {}};
-  out.values.reserve(curve.size());
-  RunningMean mean;
-  for (const double value : curve.values) {
-    mean.add(value);
-    out.values.push_back(mean.value());
+  out.values.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t reach = std::min({window / 2, i, count - 1 - i});
+    const size_t begin = i - reach, end = i + reach + 1;
+    out.values.push_back((sum[end] - sum[begin]) / (finite[end] - finite[begin]));
   }
   return out;
 }
+
+size_t smooth_window(size_t count) { return std::clamp<size_t>(count / 50, 5, 201) | 1; }
 
 }  // namespace keel

@@ -21,7 +21,11 @@ struct Curve {
 // A curve that is short enough is returned as it is.
 Curve downsample(const Curve& curve, size_t max_points);
 
-// RunningMean (decay 0.98) after each point; where the value is not finite the mean stays.
-Curve running_mean(const Curve& curve);
+// The mean of the `window` (odd) finite values around each point, which does not lag behind a
+// falling curve; towards the ends the window narrows to what both sides have. NaN where none of the
+// values around is finite.
+Curve smooth(const Curve& curve, size_t window);
+// The window that pictures use for a curve of `count` points: a fiftieth of it, 5 to 201.
+size_t smooth_window(size_t count);
 
 }  // namespace keel

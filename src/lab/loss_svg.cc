@@ -151,7 +151,7 @@ std::vector<double> round_ticks(double low, double high, int count) {
 std::string loss_svg(const RunData& run) {
   const Curve& loss = run.metric(metric_name::kLoss);
   const Curve raw = downsample(loss, kPoints);
-  const Curve mean = downsample(running_mean(loss), kPoints);
+  const Curve mean = downsample(smooth(loss, smooth_window(loss.size())), kPoints);
   const Curve val = downsample(run.eval(metric_name::kValLoss), kPoints);
   const double floor = run.meta_number(metric_name::kEntropyFloor);
   constexpr std::string_view kMean = R"(class="mean" stroke-width="2.4")";

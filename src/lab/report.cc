@@ -21,7 +21,8 @@ struct Part {
 // A library's file without its last comment, which names a file that a browser's tools would fetch.
 std::string without_source_map(std::string_view text) {
   const size_t mark = text.rfind("# sourceMappingURL=");
-  return std::string(mark == std::string_view::npos ? text : text.substr(0, text.rfind('/', mark)));
+  if (mark == std::string_view::npos) return std::string(text);
+  return std::string(text.substr(0, text.find_last_not_of("/*", mark - 1) + 1));
 }
 
 // `page` with each {{name}} replaced. What is put in is not looked at again, so text of a run that
@@ -49,7 +50,7 @@ std::string render_report(std::span<const RunData> runs, const ReportOptions& op
   std::string title = runs.front().name;
   if (runs.size() > 1) title = fmt::format("{} runs compared", runs.size());
   std::string script(files.data_js);
-  script.append(files.charts_js).append(files.page_js);
+  script.append(files.charts_js).append(files.curves_js).append(files.page_js);
   return fill(files.page_html, {{"title", html_escape(valid_utf8(title)) + " · keel report"},
                                 {"dygraph_css", without_source_map(files.dygraph_css)},
                                 {"page_css", std::string(files.page_css)},

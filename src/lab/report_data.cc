@@ -78,7 +78,19 @@ Json curves_json(const RunData& run, const ReportOptions& options) {
     if (name != metric_name::kTokens && name != metric_name::kSeconds) add(name, curve);
   }
   for (const auto& [name, curve] : run.evals) add(name, curve);
-  add("loss_mean", running_mean(run.metric(metric_name::kLoss)));
+  return out;
+}
+
+// The noisy curves once more, smoothed over `window` steps.
+Json means_json(const RunData& run, const ReportOptions& options) {
+  Json out = Json::object();
+  for (const std::string_view name :
+       {metric_name::kLoss, metric_name::kGradNorm, metric_name::kSpeed}) {
+    const Curve& curve = run.metric(name);
+    const size_t window = smooth_window(curve.size());
+    Json mean = curve_json(smooth(curve, window), options.max_points);
+    out.set(name, std::move(mean.set("window", window)));
+  }
   return out;
 }
 
@@ -154,7 +166,8 @@ Json run_json(const RunData& run, const std::string& name, const ReportOptions& 
   }
   Json out = Json::object();
   out.set("name", name).set("summary", summary_json(run)).set("axis", axis_json(run));
-  out.set("curves", curves_json(run, options)).set("samples", samples_json(run));
+  out.set("curves", curves_json(run, options)).set("means", means_json(run, options));
+  out.set("samples", samples_json(run));
   out.set("events", events_json(run)).set("config", std::move(config));
   out.set("environment", std::move(environment)).set("notes", Json::array_of(run.notes));
   return out;

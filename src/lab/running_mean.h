@@ -8,8 +8,8 @@ namespace keel {
 
 class RunningMean {
  public:
-  // decay in [0, 1): the weight that the past keeps at each value; 0.98 looks back about 50 values.
-  explicit RunningMean(double decay = 0.98) : decay_(decay) {}
+  // decay in [0, 1): the weight that the past keeps at each value; 0.95 looks back about 20 values.
+  explicit RunningMean(double decay = 0.95) : decay_(decay) {}
 
   void add(double value) {
     if (!std::isfinite(value)) return;

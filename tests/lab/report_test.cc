@@ -38,7 +38,7 @@ TEST(Report, HoldsWhatTheRunSays) {
   EXPECT_EQ(r.at("summary").at("state").as_string(), "finished");
   EXPECT_EQ(r.at("summary").at("steps").as_int(), 300);
   EXPECT_EQ(r.at("summary").at("floor").as_double(), 2.05);
-  for (const char* name : {"loss", "loss_mean", "val_loss", "lr", "grad_norm", "tokens_per_second",
+  for (const char* name : {"loss", "val_loss", "lr", "grad_norm", "tokens_per_second",
                            "attn_logit_max/layer00", "attn_entropy/layer03"}) {
     EXPECT_NE(r.at("curves").find(name), nullptr) << name;
   }

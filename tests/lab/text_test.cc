@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "lab/downsample.h"
+#include "lab/running_mean.h"
 
 namespace keel {
 namespace {
@@ -99,12 +100,34 @@ TEST(Downsample, UnevenStepsStayWithinTheLimit) {
   EXPECT_EQ(out.steps.back(), curve.steps.back());
 }
 
+TEST(Smooth, IsCentredAndNarrowsTowardsTheEnds) {
+  const Curve mean = smooth({{1, 2, 3, 4, 5}, {1, 2, 6, 4, 8}}, 5);
+  EXPECT_EQ(mean.values, (std::vector<double>{1, 3, 4.2, 6, 8}));
+  const Curve line = smooth({{1, 2, 3, 4}, {9, 7, 5, 3}}, 3);
+  EXPECT_EQ(line.values, (std::vector<double>{9, 7, 5, 3})) << "no lag on a falling line";
+}
+
+TEST(Smooth, PassesOverWhatIsNotFinite) {
+  const Curve mean = smooth({{1, 2, 3}, {4, std::nan(""), 6}}, 3);
+  EXPECT_EQ(mean.values, (std::vector<double>{4, 5, 6}));
+  EXPECT_TRUE(std::isnan(smooth({{1}, {INFINITY}}, 5).values[0]));
+  EXPECT_EQ(smooth(Curve{}, 5).size(), 0u);
+  EXPECT_EQ(smooth_window(10), 5u);
+  EXPECT_EQ(smooth_window(5000), 101u);
+  EXPECT_EQ(smooth_window(1'000'000), 201u);
+}
+
 TEST(RunningMean, StartsAtTheFirstValueAndSkipsWhatIsNotFinite) {
-  const Curve mean = running_mean({{1, 2, 3, 4}, {4, 4, std::nan(""), 4}});
-  for (const double value : mean.values) EXPECT_NEAR(value, 4, 1e-12);
-  EXPECT_TRUE(std::isnan(running_mean({{1}, {std::nan("")}}).values[0]));
-  // 0.02 * (0.98 * 1 + 2) / (1 - 0.98^2)
-  EXPECT_NEAR(running_mean({{1, 2}, {1, 2}}).values[1], 0.0596 / 0.0396, 1e-12);
+  RunningMean mean;
+  EXPECT_TRUE(std::isnan(mean.value()));
+  for (const double value : {4.0, 4.0, std::nan(""), 4.0}) {
+    mean.add(value);
+    EXPECT_NEAR(mean.value(), 4, 1e-12);
+  }
+  RunningMean two(0.5);
+  two.add(1);
+  two.add(2);
+  EXPECT_NEAR(two.value(), (0.25 * 1 + 0.5 * 2) / 0.75, 1e-12);
 }
 
 }  // namespace

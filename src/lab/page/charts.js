@@ -6,7 +6,9 @@ keel.charts = [];
 keel.window = null;  // what all charts are zoomed to on the horizontal axis
 
 keel.Chart = class {
-  // spec: {id, title, unit, wide, log, lines: () => [{label, run, curve, colour, dash, width, points}]}
+  // spec: {id, title, unit, wide, grouped, events, lines}; lines() gives [{label, run, curve, colour,
+  // dash, width, points, bad, quiet}]: `bad` is another curve that holds the line's values that are
+  // not finite (of a mean: what it is the mean of, or {} where that has a line too), quiet lines stay out of the legend.
   constructor(spec, parent) {
     this.spec = spec;
     this.hidden = new Set();
@@ -17,15 +19,17 @@ keel.Chart = class {
       on: { keydown: (event) => this.key(event) },
     });
     this.legend = keel.element("ul", { class: "legend", "aria-label": "Lines" });
-    this.at = keel.element("p", { class: "at", "aria-live": "polite" });
+    this.at = keel.element("output", { class: "at" });
+    this.eventNote = keel.element("p", { class: "event-note", hidden: true });
     this.badNote = keel.element("p", { class: "bad-note", hidden: true });
     this.table = keel.element("details", { class: "data", on: { toggle: () => this.fillTable() } },
       keel.element("summary", {}, "Data table"));
     parent.append(keel.element("figure",
       { class: spec.wide ? "card wide" : "card", id: `chart-${spec.id}`, "aria-label": spec.title },
       keel.element("figcaption", {}, keel.element("h3", {}, spec.title),
-        keel.element("span", { class: "unit" }, spec.unit || ""), this.logSwitch()),
-      this.plot, this.legend, this.at, this.badNote, this.table));
+        keel.element("span", { class: "unit" }, spec.unit || ""), this.at, this.logSwitch()),
+      this.plot, this.legend, this.eventNote, this.badNote, this.table));
+    this.fillEventNote();
     this.build();
     new ResizeObserver(() => this.graph && this.graph.resize()).observe(this.plot);
   }
@@ -43,7 +47,7 @@ keel.Chart = class {
     this.lines = this.spec.lines();
     this.rows = keel.rows(this.lines);
     this.bad = this.lines.flatMap((line) =>
-      (line.marked === false ? [] : line.curve.bad || []).map(([step, kind]) => ({ line, step, kind })));
+      ((line.bad || line.curve).bad || []).map(([step, kind]) => ({ line, step, kind })));
     delete this.plot.dataset.drawn;
     this.graph = new Dygraph(this.plot, this.rows, this.options());
     this.fillLegend();
@@ -69,7 +73,7 @@ keel.Chart = class {
       highlightCircleSize: 3.5, hideOverlayOnMouseOut: true,
       axes: {
         x: { drawGrid: false, axisLabelFormatter: axis.tick, axisLabelWidth: 70, pixelsPerLabel: 80 },
-        y: { axisLabelFormatter: keel.number, axisLabelWidth: 52, pixelsPerLabel: 34 },
+        y: { axisLabelFormatter: keel.number, axisLabelWidth: 52, pixelsPerLabel: this.spec.wide ? 34 : 26 },
       },
       underlayCallback: (context, area, graph) => this.drawMarks(context, area, graph),
       drawCallback: (graph) => this.drawn(graph),
@@ -115,8 +119,8 @@ keel.Chart = class {
     context.strokeStyle = keel.css("--axis");
     context.setLineDash([3, 4]);
     context.lineWidth = 1;
-    for (const { run, event } of this.spec.events || []) {
-      const x = Math.round(graph.toDomXCoord(keel.place(run, event.step))) + 0.5;
+    for (const { run, step } of this.spec.events || []) {
+      const x = Math.round(graph.toDomXCoord(keel.place(run, step))) + 0.5;
       if (x < area.x || x > area.x + area.w) continue;
       context.beginPath();
       context.moveTo(x, area.y);
@@ -151,6 +155,7 @@ keel.Chart = class {
     this.legend.replaceChildren(...this.lines.map((line, index) => {
       const value = keel.element("output", {});
       this.values.push(value);
+      if (line.quiet) return "";
       const button = keel.element("button", {
         type: "button", "aria-pressed": String(!this.hidden.has(line.label)),
         title: "Show or hide this line",
@@ -169,9 +174,17 @@ keel.Chart = class {
     this.graph.setVisibility(index, shown);
   }
 
+  fillEventNote() {
+    const events = this.spec.wide ? this.spec.events || [] : [];
+    this.eventNote.hidden = events.length === 0;
+    const shown = events.slice(0, 8).map(({ text }) => text);
+    const more = events.length > shown.length ? ` and ${events.length - shown.length} more` : "";
+    this.eventNote.textContent = `┆ ${shown.join(", ")}${more}`;
+  }
+
   fillBadNote() {
-    const counted = new Map(this.lines.filter((line) => line.curve.bad_count && line.marked !== false)
-      .map((line) => [line.label, line.curve]));
+    const counted = new Map(this.lines.map((line) => [line.label, line.bad || line.curve])
+      .filter(([, curve]) => curve.bad_count));
     this.badNote.hidden = counted.size === 0;
     this.badNote.textContent = [...counted].map(([label, curve]) =>
       `✕ ${label}: ${curve.bad_count} value${curve.bad_count === 1 ? "" : "s"} not finite, ` +

@@ -31,10 +31,10 @@ keel.layerColour = (index, count) => {
   return `rgb(${mix.join(",")})`;
 };
 
-keel.faint = (colour) => {
+keel.faint = (colour, share) => {
   const hex = /^#(..)(..)(..)$/.exec(colour);
   const parts = hex.slice(1).map((h) => parseInt(h, 16));
-  return `rgba(${parts.join(",")},${keel.theme() === "dark" ? 0.42 : 0.36})`;
+  return `rgba(${parts.join(",")},${share})`;
 };
 
 // At most four significant digits, without a trailing run of zeros.
@@ -42,7 +42,7 @@ keel.number = (value) => {
   if (value === null || value === undefined) return "–";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e15)) return value.toExponential(2);
+  if (size !== 0 && (size < 1e-3 || size >= 1e15)) return Number(value.toPrecision(3)).toExponential();
   if (size >= 1e4) return keel.count(value);
   return String(Number(value.toPrecision(4)));
 };
@@ -70,7 +70,7 @@ keel.duration = (seconds) => {
 };
 
 keel.axes = {
-  step: { label: "Step", text: (x) => String(Math.round(x)), tick: (x) => keel.count(x) },
+  step: { label: "Step", text: (x) => String(Math.round(x)), tick: (x) => Number.isInteger(x) ? keel.count(x) : "" },
   tokens: { label: "Tokens", text: keel.count, tick: keel.count },
   seconds: { label: "Time", text: keel.duration, tick: keel.duration },
 };
@@ -79,6 +79,9 @@ keel.axis = "step";
 // Only axes that every run with curves knows.
 keel.knownAxes = () => Object.keys(keel.axes).filter((name) =>
   name === "step" || keel.data.runs.every((run) => !run.axis || run.axis[name]));
+
+// Lines are drawn in order: what stays in the background comes first.
+keel.faintFirst = (lines) => [...lines.filter((line) => line.faint), ...lines.filter((line) => !line.faint)];
 
 // The place of `step` on the chosen axis, between the two known points around it.
 keel.place = (run, step) => {

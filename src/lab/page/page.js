@@ -2,300 +2,204 @@
 // and environment. All text goes in as text nodes.
 "use strict";
 
-keel.boot = () => {
-  const runs = keel.data.runs;
-  const el = keel.element;
-  const byId = (id) => document.getElementById(id);
-  const several = runs.length > 1;
-  const show = (id, ...nodes) => {
-    byId(id).append(...nodes);
-    byId(id).hidden = false;
-  };
-  const chip = (index) => {
-    const mark = el("span", { class: "chip", "aria-hidden": "true", "data-run": String(index) });
-    mark.style.borderTopColor = keel.runColour(index);
-    return mark;
-  };
-  const runName = (run) => several ? [chip(run.index), run.name] : [run.name];
-  const table = (caption, head, rows) => el("div", { class: "card scroll", tabindex: "0" },
-    el("table", {}, caption ? el("caption", {}, caption) : null,
-      el("thead", {}, el("tr", {}, ...head.map((h) =>
-        el("th", { scope: "col", class: h.num ? "num" : null }, h.text)))),
-      el("tbody", {}, ...rows)));
-
-  function header() {
-    const title = several ? `${runs.length} runs compared` : runs[0].name;
-    byId("title").textContent = title;
-    byId("subtitle").textContent = several
-      ? runs.map((run) => run.name).join(" · ")
-      : "Training run of " + keel.data.program;
-    byId("made").textContent = `Made by ${keel.data.program} on ${keel.data.generated}. ` +
-      "This file is complete: it needs no network and no other file.";
-  }
-
-  function banners() {
-    for (const run of runs) {
-      const lead = several ? `${run.name}: ` : "";
-      if (run.summary.reason) {
-        byId("banners").append(el("p", { class: "banner bad", role: "alert" }, `${lead}${run.summary.reason}`));
-      }
-      for (const note of run.notes) {
-        byId("banners").append(el("p", { class: "banner warn" }, lead + note));
-      }
-    }
-  }
-
-  // [label, text, small text below or null] for one run.
-  function figures(run) {
-    const s = run.summary;
-    const of = (value, text) => value === null ? null : text(value);
-    const aboveFloor = s.floor !== null && s.val_loss !== null
-      ? `${(s.val_loss - s.floor).toFixed(3)} above the entropy floor` : null;
-    const best = s.best_val_loss !== null && s.best_val_loss < s.val_loss
-      ? `best ${s.best_val_loss.toFixed(4)} at step ${s.best_val_step}` : null;
-    return [
-      ["State", s.state, null],
-      ["Validation loss", of(s.val_loss, (v) => v.toFixed(4)), aboveFloor || best || "nats per token"],
-      ["Training loss", of(s.train_loss, (v) => v.toFixed(4)), "mean of the last 20 steps"],
-      ["Steps", s.steps === null ? null : s.steps.toLocaleString("en"),
-        s.total_steps ? `of ${s.total_steps.toLocaleString("en")}` : null],
-      ["Tokens", of(s.tokens, keel.count), null],
-      ["Tokens per second", of(s.tokens_per_second, keel.count), "median step"],
-      ["Time", of(s.seconds, keel.duration), null],
-      ["Parameters", of(s.parameters, keel.count), null],
-    ];
-  }
-
-  function summary() {
-    const state = (name) => el("span", { class: `state ${name}` }, name);
-    if (!several) {
-      const tiles = figures(runs[0]).filter(([, text]) => text !== null).map(([label, text, small]) =>
-        el("div", {}, el("dt", {}, label),
-          el("dd", {}, label === "State" ? state(text) : text, small ? el("small", {}, small) : null)));
-      byId("summary").append(el("dl", { class: "card tiles" }, ...tiles));
-      return;
-    }
-    const lowest = Math.min(...runs.map((run) => run.summary.val_loss ?? Infinity));
-    const labels = figures(runs[0]).map(([label]) => label);
-    const rows = runs.map((run) => el("tr", {}, el("th", { scope: "row" }, ...runName(run)),
-      ...figures(run).map(([label, text]) => {
-        const best = label === "Validation loss" && run.summary.val_loss === lowest;
-        return el("td", { class: label === "State" ? null : "num" },
-          label === "State" ? state(text) : best ? el("strong", {}, `${text} (lowest)`) : text ?? "–");
-      })));
-    byId("summary").append(table(null,
-      [{ text: "Run" }, ...labels.map((text) => ({ text, num: text !== "State" }))], rows));
-  }
-
-  const line = (run, name, extra) => {
-    const curve = run.curves[name];
-    return curve && curve.x.length ? [{ run, curve, ...extra }] : [];
-  };
-  const titled = (run, label) => several ? (label ? `${run.name} ${label}` : run.name) : label;
-
-  function lossLines() {
-    const colours = keel.palette[keel.theme()];
-    return runs.flatMap((run) => {
-      const colour = keel.runColour(run.index);
-      const floor = run.summary.floor;
-      const steps = run.curves.loss ? run.curves.loss.x : [];
-      const ends = steps.length ? [steps[0], steps[steps.length - 1]] : [];
-      return [
-        ...(several ? [] : line(run, "loss",
-          { label: "train, each step", colour: keel.faint(colour), width: 1.1 })),
-        ...line(run, "loss_mean",
-          { label: titled(run, several ? "train" : "train, running mean"), colour, width: 2.2, marked: several }),
-        ...line(run, "val_loss", {
-          label: titled(run, "validation"), points: true, width: 1.8,
-          colour: several ? colour : colours[1], dash: several ? [6, 4] : null,
-        }),
-        ...(several ? [] : line(run, "val_loss_ema",
-          { label: "validation, averaged weights", colour: colours[3], points: true, dash: [6, 4], width: 1.6 })),
-        ...(floor === null || !ends.length ? [] : [{
-          run, label: titled(run, "entropy floor"), colour: several ? colour : colours[2],
-          dash: [2, 4], width: 1.8, curve: { x: ends, y: ends.map(() => floor), bad: [] },
-        }]),
-      ];
-    });
-  }
-
-  const plainLines = (name) => () => runs.flatMap((run) => line(run, name, {
-    label: titled(run, "") || keel.data.titles[name] || name,
-    colour: keel.runColour(run.index), dash: several ? keel.dashes[Math.floor(run.index / 8) % 4] : null,
-  }));
-
-  function groupLines(members) {
-    const run = runs[Number(byId("layer-run").value || 0)];
-    const known = members.filter((name) => run.curves[name]);
-    return known.flatMap((name, index) => line(run, name, {
-      label: name.slice(name.indexOf("/") + 1).replace(/^layer0*(\d)/, "layer $1"),
-      colour: keel.layerColour(index, known.length), width: 1.4,
-    }));
-  }
-
-  // Loss, then the curves that every run has, then one chart for each group of layers or sources,
-  // then whatever else was measured.
-  function specs() {
-    const events = runs.flatMap((run) => run.events
-      .filter((event) => keel.data.marked_events.includes(event.kind)).map((event) => ({ run, event })));
-    const has = (name) => runs.some((run) => run.curves[name] && run.curves[name].x.length);
-    const specs = [{
-      id: "loss", title: "Loss", unit: "nats per token", wide: true, lines: lossLines, events,
-    }].filter(() => has("loss") || has("val_loss"));
-    const drawn = new Set(["loss", "loss_mean", "val_loss", "val_loss_ema"]);
-    const plain = (name) => {
-      drawn.add(name);
-      if (!has(name)) return;
-      specs.push({
-        id: name, title: keel.data.titles[name] || name, unit: keel.data.units[name] || "",
-        lines: plainLines(name), events,
-      });
-    };
-    ["lr", "grad_norm", "tokens_per_second"].forEach(plain);
-    const names = [...new Set(runs.flatMap((run) => Object.keys(run.curves)))].sort();
-    const groups = new Map();
-    for (const name of names.filter((n) => n.includes("/"))) {
-      drawn.add(name);
-      const group = name.slice(0, name.indexOf("/"));
-      groups.set(group, [...(groups.get(group) || []), name]);
-    }
-    for (const [group, members] of groups) {
-      if (!members.some(has)) continue;
-      specs.push({
-        id: group, title: keel.data.titles[group] || group, unit: keel.data.units[group] || "",
-        lines: () => groupLines(members), grouped: true,
-      });
-    }
-    names.filter((name) => !drawn.has(name)).forEach(plain);
-    return specs;
-  }
-
-  function charts() {
-    const list = specs();
-    const grouped = list.some((spec) => spec.grouped);
-    byId("layer-run").append(...runs.map((run) => el("option", { value: run.index }, run.name)));
-    byId("layer-run-box").hidden = !(several && grouped);
-    if (list.length === 0) {
-      byId("chart-grid").replaceWith(el("p", { class: "card empty-note" },
-        "Nothing has been measured yet: curves appear here after the first steps."));
-      return;
-    }
-    for (const spec of list) keel.charts.push(new keel.Chart(spec, byId("chart-grid")));
-    byId("layer-run").addEventListener("change", () =>
-      keel.charts.filter((chart) => chart.spec.grouped).forEach((chart) => chart.build()));
-  }
-
-  function samples() {
-    const card = (run, sample) => el("article", { class: "card sample" },
-      el("h3", {}, ...(several ? [...runName(run), ", "] : []), `step ${sample.step}`),
-      el("pre", { tabindex: "0" }, sample.text));
-    for (const run of runs.filter((r) => r.samples.length)) {
-      const newest = [...run.samples].reverse();
-      show("samples", ...newest.slice(0, 2).map((sample) => card(run, sample)));
-      if (newest.length > 2) {
-        show("samples", el("details", {}, el("summary", {}, `${newest.length - 2} earlier`),
-          ...newest.slice(2).map((sample) => card(run, sample))));
-      }
-    }
-  }
-
-  function events() {
-    const rows = runs.flatMap((run) => run.events.map((event) => el("tr", {},
-      several ? el("th", { scope: "row" }, ...runName(run)) : null,
-      el("td", { class: "num" }, String(event.step)),
-      el("td", { class: "num" }, event.time),
-      el("td", {}, event.kind), el("td", { class: "text" }, event.text))));
-    if (rows.length === 0) return;
-    const head = [{ text: "Step", num: true }, { text: "Time (UTC)", num: true }, { text: "Kind" }, { text: "What" }];
-    const list = table(null, several ? [{ text: "Run" }, ...head] : head, rows);
-    show("events", rows.length <= 12 ? list
-      : el("details", { class: "card box" }, el("summary", {}, `${rows.length} events`), list));
-  }
-
-  // Keys of all runs in the order of the first that has them, with the value of each run.
-  function merged(entriesOf) {
-    const keys = new Map();
-    runs.forEach((run, index) => entriesOf(run).forEach((entry) => {
-      if (!keys.has(entry.key)) keys.set(entry.key, new Array(runs.length).fill(null));
-      keys.get(entry.key)[index] = entry;
-    }));
-    return [...keys].map(([key, entries]) => ({
-      key, entries,
-      differs: new Set(entries.map((entry) => entry && entry.value)).size > 1,
-      set: entries.some((entry) => entry && entry.origin && entry.origin !== "default"),
-    }));
-  }
-
-  function valuesTable(rows, origin) {
-    return table(null,
-      [{ text: "Key" }, ...runs.map((run) => ({ text: several ? run.name : "Value" })),
-        ...(origin ? [{ text: "From" }] : [])],
-      rows.map((row) => el("tr", { class: row.set ? "set" : null, "data-key": row.key },
-        el("th", { scope: "row", class: "mono" }, row.key),
-        ...row.entries.map((entry) => el("td", { class: "mono text" }, entry ? entry.value : "–")),
-        origin ? el("td", { class: "origin" },
-          [...new Set(row.entries.map((entry) => entry && entry.origin).filter(Boolean))].join(", ")) : null)));
-  }
-
-  function config() {
-    const rows = merged((run) => run.config);
-    if (rows.length === 0) return;
-    const list = valuesTable(rows, true);
-    const search = el("input", { type: "search", placeholder: "Find a key, value or origin", "aria-label": "Find in the configuration" });
-    const only = el("input", { type: "checkbox" });
-    const count = el("span", { "aria-live": "polite" });
-    const filter = () => {
-      const wanted = search.value.toLowerCase();
-      let shown = 0;
-      [...list.querySelectorAll("tbody tr")].forEach((row, index) => {
-        const kept = !only.checked || (several ? rows[index].differs : rows[index].set);
-        row.hidden = !(kept && row.textContent.toLowerCase().includes(wanted));
-        shown += row.hidden ? 0 : 1;
-      });
-      count.textContent = `${shown} of ${rows.length} keys`;
-    };
-    search.addEventListener("input", filter);
-    only.addEventListener("change", filter);
-    only.checked = several;
-    filter();
-    const label = several ? " only where the runs differ" : " only what was set";
-    show("config", el("details", { class: "card box", open: several || null },
-      el("summary", {}, "Every value and where it came from"),
-      el("div", { class: "tools" }, search, el("label", {}, only, label), count), list));
-  }
-
-  function environment() {
-    const rows = merged((run) => run.environment);
-    if (rows.length === 0) return;
-    show("environment", el("details", { class: "card box" },
-      el("summary", {}, "Machine, build and libraries"), valuesTable(rows, false)));
-  }
-
-  function axisSwitch() {
-    const select = byId("x-axis");
-    select.append(...keel.knownAxes().map((name) => el("option", { value: name }, keel.axes[name].label)));
-    select.addEventListener("change", () => {
-      keel.axis = select.value;
-      keel.zoomAll(null, null);
-      keel.charts.forEach((chart) => chart.build());
-    });
-    byId("reset-zoom").addEventListener("click", () => keel.zoomAll(null, null));
-  }
-
-  header();
-  banners();
-  summary();
-  axisSwitch();
-  charts();
-  samples();
-  events();
-  config();
-  environment();
+const el = keel.element;
+const byId = (id) => document.getElementById(id);
+const show = (id, ...nodes) => {
+  byId(id).append(...nodes);
+  byId(id).hidden = false;
 };
+const chip = (index) => {
+  const mark = el("span", { class: "chip", "aria-hidden": "true", "data-run": String(index) });
+  mark.style.borderTopColor = keel.runColour(index);
+  return mark;
+};
+const runName = (run) => several ? [chip(run.index), run.name] : [run.name];
+const table = (caption, head, rows) => el("div", { class: "card scroll", tabindex: "0" },
+  el("table", {}, caption ? el("caption", {}, caption) : null,
+    el("thead", {}, el("tr", {}, ...head.map((h) =>
+      el("th", { scope: "col", class: h.num ? "num" : null }, h.text)))),
+    el("tbody", {}, ...rows)));
+
+function header() {
+  const title = several ? `${runs.length} runs compared` : runs[0].name;
+  byId("title").textContent = title;
+  byId("subtitle").textContent = several
+    ? runs.map((run) => run.name).join(" · ")
+    : "Training run of " + keel.data.program;
+  byId("made").textContent = `Made by ${keel.data.program} on ${keel.data.generated}. ` +
+    "This file is complete: it needs no network and no other file.";
+}
+
+function banners() {
+  for (const run of runs) {
+    const lead = several ? `${run.name}: ` : "";
+    if (run.summary.reason) {
+      byId("banners").append(el("p", { class: "banner bad", role: "alert" }, `${lead}${run.summary.reason}`));
+    }
+    for (const note of run.notes) {
+      byId("banners").append(el("p", { class: "banner warn" }, lead + note));
+    }
+  }
+}
+
+// [label, text, small text below or null] for one run.
+function figures(run) {
+  const s = run.summary;
+  const of = (value, text) => value === null ? null : text(value);
+  const aboveFloor = s.floor !== null && s.val_loss !== null
+    ? `${(s.val_loss - s.floor).toFixed(3)} above the entropy floor` : null;
+  const best = s.best_val_loss !== null && s.best_val_loss < s.val_loss
+    ? `best ${s.best_val_loss.toFixed(4)} at step ${s.best_val_step}` : null;
+  return [
+    ["State", s.state, null],
+    ["Validation loss", of(s.val_loss, (v) => v.toFixed(4)), aboveFloor || best || "nats per token"],
+    ["Training loss", of(s.train_loss, (v) => v.toFixed(4)), "mean of the last 20 steps"],
+    ["Steps", s.steps === null ? null : s.steps.toLocaleString("en"),
+      s.total_steps ? `of ${s.total_steps.toLocaleString("en")}` : null],
+    ["Tokens", of(s.tokens, keel.count), null],
+    ["Tokens per second", of(s.tokens_per_second, keel.count), "median step"],
+    ["Time", of(s.seconds, keel.duration), null],
+    ["Parameters", of(s.parameters, keel.count), null],
+  ];
+}
+
+function summary() {
+  const state = (name) => el("span", { class: `state ${name}` }, name);
+  if (!several) {
+    const tiles = figures(runs[0]).filter(([, text]) => text !== null).map(([label, text, small]) =>
+      el("div", {}, el("dt", {}, label),
+        el("dd", {}, label === "State" ? state(text) : text, small ? el("small", {}, small) : null)));
+    byId("summary").append(el("dl", { class: "card tiles" }, ...tiles));
+    return;
+  }
+  const lowest = Math.min(...runs.map((run) => run.summary.val_loss ?? Infinity));
+  const labels = figures(runs[0]).map(([label]) => label);
+  const rows = runs.map((run) => el("tr", {}, el("th", { scope: "row" }, ...runName(run)),
+    ...figures(run).map(([label, text]) => {
+      const best = label === "Validation loss" && run.summary.val_loss === lowest;
+      return el("td", { class: label === "State" ? null : "num" },
+        label === "State" ? state(text) : best ? el("strong", {}, `${text} (lowest)`) : text ?? "–");
+    })));
+  byId("summary").append(table(null,
+    [{ text: "Run" }, ...labels.map((text) => ({ text, num: text !== "State" }))], rows));
+}
+
+function charts() {
+  const list = specs();
+  const grouped = list.some((spec) => spec.grouped);
+  byId("layer-run").append(...runs.map((run) => el("option", { value: run.index }, run.name)));
+  byId("layer-run-box").hidden = !(several && grouped);
+  if (list.length === 0) {
+    document.querySelector("#charts .hint").hidden = true;
+    byId("chart-grid").replaceWith(el("p", { class: "card empty-note" },
+      "Nothing has been measured yet: curves appear here after the first steps."));
+    return;
+  }
+  for (const spec of list) keel.charts.push(new keel.Chart(spec, byId("chart-grid")));
+  byId("layer-run").addEventListener("change", () =>
+    keel.charts.filter((chart) => chart.spec.grouped).forEach((chart) => chart.build()));
+}
+
+function samples() {
+  const card = (run, sample) => el("article", { class: "card sample" },
+    el("h3", {}, ...(several ? [...runName(run), ", "] : []), `step ${sample.step}`),
+    el("pre", { tabindex: "0" }, sample.text));
+  for (const run of runs.filter((r) => r.samples.length)) {
+    const newest = [...run.samples].reverse();
+    show("samples", ...newest.slice(0, 2).map((sample) => card(run, sample)));
+    if (newest.length > 2) {
+      show("samples", el("details", {}, el("summary", {}, `${newest.length - 2} earlier`),
+        ...newest.slice(2).map((sample) => card(run, sample))));
+    }
+  }
+}
+
+function events() {
+  const rows = runs.flatMap((run) => run.events.map((event) => el("tr", {},
+    several ? el("th", { scope: "row" }, ...runName(run)) : null,
+    el("td", { class: "num" }, String(event.step)),
+    el("td", { class: "num" }, event.time),
+    el("td", {}, event.kind), el("td", { class: "text" }, event.text))));
+  if (rows.length === 0) return;
+  const head = [{ text: "Step", num: true }, { text: "Time (UTC)", num: true }, { text: "Kind" }, { text: "What" }];
+  const list = table(null, several ? [{ text: "Run" }, ...head] : head, rows);
+  show("events", rows.length <= 12 ? list
+    : el("details", { class: "card box" }, el("summary", {}, `${rows.length} events`), list));
+}
+
+// Keys of all runs in the order of the first that has them, with the value of each run.
+function merged(entriesOf) {
+  const keys = new Map();
+  runs.forEach((run, index) => entriesOf(run).forEach((entry) => {
+    if (!keys.has(entry.key)) keys.set(entry.key, new Array(runs.length).fill(null));
+    keys.get(entry.key)[index] = entry;
+  }));
+  return [...keys].map(([key, entries]) => ({
+    key, entries,
+    differs: new Set(entries.map((entry) => entry && entry.value)).size > 1,
+    set: entries.some((entry) => entry && entry.origin && entry.origin !== "default"),
+  }));
+}
+
+function valuesTable(rows, origin) {
+  return table(null,
+    [{ text: "Key" }, ...runs.map((run) => ({ text: several ? run.name : "Value" })),
+      ...(origin ? [{ text: "From" }] : [])],
+    rows.map((row) => el("tr", { class: row.set ? "set" : null, "data-key": row.key },
+      el("th", { scope: "row", class: "mono" }, row.key),
+      ...row.entries.map((entry) => el("td", { class: "mono text" }, entry ? entry.value : "–")),
+      origin ? el("td", { class: "origin" },
+        [...new Set(row.entries.map((entry) => entry && entry.origin).filter(Boolean))].join(", ")) : null)));
+}
+
+function config() {
+  const rows = merged((run) => run.config);
+  if (rows.length === 0) return;
+  const list = valuesTable(rows, true);
+  const search = el("input", { type: "search", placeholder: "Find a key, value or origin", "aria-label": "Find in the configuration" });
+  const only = el("input", { type: "checkbox" });
+  const count = el("span", { "aria-live": "polite" });
+  const filter = () => {
+    const wanted = search.value.toLowerCase();
+    let shown = 0;
+    [...list.querySelectorAll("tbody tr")].forEach((row, index) => {
+      const kept = !only.checked || (several ? rows[index].differs : rows[index].set);
+      row.hidden = !(kept && row.textContent.toLowerCase().includes(wanted));
+      shown += row.hidden ? 0 : 1;
+    });
+    count.textContent = `${shown} of ${rows.length} keys`;
+  };
+  search.addEventListener("input", filter);
+  only.addEventListener("change", filter);
+  only.checked = several;
+  filter();
+  const label = several ? " only where the runs differ" : " only what was set";
+  show("config", el("details", { class: "card box", open: several || null },
+    el("summary", {}, "Every value and where it came from"),
+    el("div", { class: "tools" }, search, el("label", {}, only, label), count), list));
+}
+
+function environment() {
+  const rows = merged((run) => run.environment);
+  if (rows.length === 0) return;
+  show("environment", el("details", { class: "card box" },
+    el("summary", {}, "Machine, build and libraries"), valuesTable(rows, false)));
+}
+
+function axisSwitch() {
+  const select = byId("x-axis");
+  select.append(...keel.knownAxes().map((name) => el("option", { value: name }, keel.axes[name].label)));
+  select.addEventListener("change", () => {
+    keel.axis = select.value;
+    keel.zoomAll(null, null);
+    keel.charts.forEach((chart) => chart.build());
+  });
+  byId("reset-zoom").addEventListener("click", () => keel.zoomAll(null, null));
+}
 
 // The theme follows the system until the reader picks one; the choice is kept where the browser
 // allows a file to keep something.
-keel.startTheme = () => {
+function startTheme() {
   const button = document.getElementById("theme");
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const kept = (() => { try { return localStorage.getItem("keel-theme"); } catch { return null; } })();
@@ -315,8 +219,15 @@ keel.startTheme = () => {
   });
   system.addEventListener("change", apply);
   apply();
-};
+}
 
-keel.data.runs.forEach((run, index) => { run.index = index; });
-keel.startTheme();
-keel.boot();
+startTheme();
+header();
+banners();
+summary();
+axisSwitch();
+charts();
+samples();
+events();
+config();
+environment();
