@@ -26,8 +26,14 @@ struct Vec {
   Vec() = default;
   explicit(false) Vec(float x) : v(x - VecData{}) {}
   explicit(false) Vec(VecData x) : v(x) {}
-  Vec& operator+=(Vec o) { v += o.v; return *this; }
-  Vec& operator*=(Vec o) { v *= o.v; return *this; }
+  Vec& operator+=(Vec o) {
+    v += o.v;
+    return *this;
+  }
+  Vec& operator*=(Vec o) {
+    v *= o.v;
+    return *this;
+  }
 };
 inline Vec operator+(Vec a, Vec b) { return a.v + b.v; }
 inline Vec operator-(Vec a, Vec b) { return a.v - b.v; }
@@ -72,12 +78,21 @@ inline Vec exp2_int(Vec n) {
   const VecInt i = __builtin_convertvector(n.v, VecInt);
   return (VecData)((i + 127) << 23);
 }
+// p 2^n for integral n in [-150, 129].
+inline Vec scale2(Vec p, Vec n) {
+#ifdef __AVX512F__
+  return (VecData)_mm512_scalef_ps((__m512)p.v, (__m512)n.v);
+#else
+  const Vec half = round(n * Vec(0.5f));
+  return p * exp2_int(half) * exp2_int(n - half);
+#endif
+}
 
 // Sums and maxima over the lanes, in a fixed tree.
 inline float reduce_add(Vec a) {
 #ifdef __AVX512F__
-  const __m256 x = _mm256_add_ps(_mm512_castps512_ps256((__m512)a.v),
-                                 _mm512_extractf32x8_ps((__m512)a.v, 1));
+  const __m256 x =
+      _mm256_add_ps(_mm512_castps512_ps256((__m512)a.v), _mm512_extractf32x8_ps((__m512)a.v, 1));
 #else
   const __m256 x = (__m256)a.v;
 #endif
@@ -145,8 +160,10 @@ Vec load_n(const T* p, int n, float fill = 0.0f) {
 }
 template <class T>
 void store_n(T* p, Vec a, int n) {
-  if (n == kLanes) store(p, a);
-  else store_some(p, a, n);
+  if (n == kLanes)
+    store(p, a);
+  else
+    store_some(p, a, n);
 }
 
 }  // namespace keel
