@@ -68,11 +68,13 @@ struct AttentionBwd {
   Tensor dy, q, k, v, o, lse;
   Grad dq, dk, dv;
   AttentionArgs args;
-  Tensor partial;  // f32 [2, b, kv_heads, splits, tk, padded hd]; empty if splits is 1
+  int64_t splits;  // units that share the gradient of one key head: attention_splits()
+  Tensor partial;  // f32 [2 b kv_heads, splits, tk, head_dim padded]; empty for one split
 };
 constexpr int64_t kQueryTile = 64;
+constexpr int64_t kHeadPad = 16;  // head_dim is padded to a multiple of it in working memory
 
-// How many units share the gradient of one key head: a function of the shape alone.
+// A function of the shape alone, so that the sums have the same bits on any number of threads.
 int64_t attention_splits(int64_t batch, int64_t kv_heads, int64_t group, int64_t tq);
 
 void attention_fwd(Cpu&, const AttentionFwd&);

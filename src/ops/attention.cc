@@ -1,0 +1,118 @@
+#include "ops/attention.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "ops/check.h"
+
+namespace keel {
+namespace {
+
+void check_rows(const char* name, const Tensor& x) {
+  check_axes("attention", name, x, 4);
+  if (x.stride(3) == 1) return;
+  throw ShapeError(
+      fmt::format("attention: the last axis of {} {} must be contiguous, its stride is {}", name,
+                  x.shape().str(), x.stride(3)));
+}
+
+void check_shapes(const Tensor& q, const Tensor& k, const Tensor& v) {
+  check_rows("q", q);
+  check_rows("k", k);
+  check_rows("v", v);
+  check_same_shape("attention", "k", k, "v", v);
+  const auto fail = [&](const char* what) {
+    throw ShapeError(
+        fmt::format("attention: q is {}, k is {}: {}", q.shape().str(), k.shape().str(), what));
+  };
+  if (q.dim(0) != k.dim(0)) fail("both must have the same batch (axis 0)");
+  if (q.dim(3) != k.dim(3)) fail("both must have the same head_dim (axis 3)");
+  if (q.size() == 0 || k.size() == 0) fail("neither may be empty");
+  if (q.dim(2) % k.dim(2) != 0) fail("the key heads must divide the heads (axis 2)");
+  if (q.dtype() == k.dtype() && k.dtype() == v.dtype() && q.dtype() != DType::kI32) return;
+  throw ShapeError(fmt::format("attention: q is {}, k {}, v {}; all must be f32 or all bf16",
+                               name_of(q.dtype()), name_of(k.dtype()), name_of(v.dtype())));
+}
+
+void check_args(const AttentionArgs& args, const Tensor& q) {
+  const auto fail = [](const char* name, auto value, const char* wanted) {
+    throw ConfigError(fmt::format("attention: {} is {}, must be {}", name, value, wanted));
+  };
+  if (!(args.dropout >= 0.0f && args.dropout < 1.0f)) fail("dropout", args.dropout, "in [0, 1)");
+  if (args.dropout > 0.0f && !args.step) fail("step", "null", "given where dropout is not 0");
+  if (args.window < 0) fail("window", args.window, "0 (none) or positive");
+  if (args.query_offset < 0) fail("query_offset", args.query_offset, "0 or positive");
+  const Tensor& start = args.segment_start;
+  if (!start) return;
+  if (start.dtype() != DType::kI32 || start.shape() != Shape{q.dim(0), q.dim(1)} ||
+      start.stride(1) != 1) {
+    throw ShapeError(fmt::format("attention: segment_start is {} {}, must be i32 [{}, {}]",
+                                 name_of(start.dtype()), start.shape().str(), q.dim(0), q.dim(1)));
+  }
+}
+
+// Pairs of query and key in one head, segments left aside.
+int64_t visible_pairs(const AttentionArgs& args, int64_t tq, int64_t tk) {
+  int64_t n = 0;
+  for (int64_t i = 0; i < tq; ++i) {
+    const int64_t p = args.query_offset + i;
+    int64_t begin = 0, end = args.causal ? std::min(tk, p + 1) : tk;
+    if (args.window > 0) {
+      begin = std::max<int64_t>(0, p - args.window + 1);
+      end = std::min(end, p + args.window);
+    }
+    n += std::max<int64_t>(0, end - begin);
+  }
+  return n;
+}
+
+struct Kept {
+  Saved q, k, v;
+  Tensor o, lse;
+  AttentionArgs args;
+  int64_t flops;
+};
+
+void backward(Node& n, const Kept& s) {
+  const Tensor q = s.q.get(), k = s.k.get(), v = s.v.get();
+  const int64_t splits =
+      kernel::attention_splits(k.dim(0), k.dim(2), q.dim(2) / k.dim(2), q.dim(1));
+  const int64_t width = (q.dim(3) + kernel::kHeadPad - 1) / kernel::kHeadPad * kernel::kHeadPad;
+  Tensor partial;
+  if (splits > 1 && (n.wants(1) || n.wants(2))) {
+    partial = empty({2 * k.dim(0) * k.dim(2), splits, k.dim(1), width}, DType::kF32, q.device());
+  }
+  count_flops(2 * s.flops);
+  const Grad dq = n.grad_of(0), dk = n.grad_of(1), dv = n.grad_of(2);
+  on_device(q, [&](auto& dev) {
+    kernel::attention_bwd(dev, {n.dy(), q, k, v, s.o, s.lse, dq, dk, dv, s.args, splits, partial});
+  });
+}
+
+}  // namespace
+
+Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArgs& args) {
+  check_shapes(q.t, k.t, v.t);
+  check_args(args, q.t);
+  const int64_t batch = q.t.dim(0), tq = q.t.dim(1), heads = q.t.dim(2);
+  const DeviceKind device = q.t.device();
+  Tensor o = empty(q.shape(), q.t.dtype(), device);
+  Tensor lse = empty({batch, heads, tq}, DType::kF32, device), stats;
+  if (args.probe) {
+    const int64_t tiles = (tq + kernel::kQueryTile - 1) / kernel::kQueryTile;
+    stats = empty({batch, heads, tiles, 3}, DType::kF32, device);
+  }
+  const int64_t flops = 4 * batch * heads * q.t.dim(3) * visible_pairs(args, tq, k.t.dim(1));
+  count_flops(flops);
+  on_device(q.t, [&](auto& dev) {
+    kernel::attention_fwd(dev, {q.t, k.t, v.t, o, lse, args, stats});
+  });
+  Attention result{Var(o), lse};
+  record("attention", {&result.o}, {q, k, v},
+         [kept = Kept{q, k, v, o, lse, args, flops}](Node& n) { backward(n, kept); });
+  return result;
+}
+
+}  // namespace keel

@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <utility>
+
+#include "backend/cpu/scratch.h"
+#include "core/parallel.h"
+#include "ops/attention_tile.h"
+
+namespace keel::kernel {
+namespace {
+
+using namespace tile;
+
+struct Scratch {
+  float *q, *q_columns, *dy, *dy_columns, *dq, *k, *v, *weights, *gradients, *slope, *keep;
+  float *dk, *dv;  // sums of this unit, where they cannot go straight to their place
+  int64_t width;
+
+  static size_t floats(int64_t width, int64_t sum_rows) {
+    return static_cast<size_t>(7 * kTile * width + 4 * kTile * kTile + 2 * sum_rows * width);
+  }
+  Scratch(float* p, int64_t w, int64_t sum_rows) : width(w) {
+    const auto take = [&p](int64_t n) { return std::exchange(p, p + n); };
+    for (float** x : {&q, &q_columns, &dy, &dy_columns, &dq, &k, &v}) *x = take(kTile * w);
+    for (float** x : {&weights, &gradients, &slope, &keep}) *x = take(kTile * kTile);
+    dk = take(sum_rows * w);
+    dv = take(sum_rows * w);
+  }
+};
+
+// Of each query of a tile: -lse in base 2, and -scale * sum(dy * o).
+struct RowTerms {
+  alignas(64) float shift[kTile];
+  alignas(64) float dot[kTile];
+};
+
+// Scores become weights, gradients of weights become gradients of scores (times scale):
+// p = exp(s - lse), ds = scale p (dp - dot). Dropped weights end as 0 but keep their -dot.
+template <bool Whole, bool Drop>
+void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale, const Scratch& s,
+                     bool slopes) {
+  const int64_t at = j * kLanes;
+  const int64_t begin = Whole ? 0 : t.begin(j), end = Whole ? t.keys : t.end(j);
+  const Vec shift = load(rows.shift + at), dot = load(rows.dot + at);
+  const auto clear = [&](int64_t k) {
+    store(s.weights + k * kTile + at, Vec(0.0f));
+    store(s.gradients + k * kTile + at, Vec(0.0f));
+  };
+  for (int64_t k = 0; k < begin; ++k) clear(k);
+  for (int64_t k = begin; k < end; ++k) {
+    const int64_t i = k * kTile + at;
+    Vec p = load(s.weights + i);
+    if constexpr (!Whole) p = select(t.sees(j, k), p, Vec(kHidden));
+    p = exp2(fma(p, Vec(kLog2E), shift));
+    Vec dp = load(s.gradients + i), kept = p;
+    if constexpr (Drop) {
+      const VecInt keep = load(s.keep + i) > Vec(0.0f);
+      kept = select(keep, p, Vec(0.0f));
+      dp = select(keep, dp, Vec(0.0f));
+    }
+    Vec ds = p * fma(dp, Vec(scale), dot);
+    if (slopes) ds = ds * load(s.slope + i);
+    store(s.weights + i, kept);
+    store(s.gradients + i, ds);
+  }
+  for (int64_t k = end; k < t.keys; ++k) clear(k);
+}
+
+void score_gradients(const Tile& t, const RowTerms& rows, float scale, const Scratch& s, bool drop,
+                     bool slopes) {
+  const bool whole = t.whole();
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    if (whole && drop)
+      score_gradients<true, true>(t, j, rows, scale, s, slopes);
+    else if (whole)
+      score_gradients<true, false>(t, j, rows, scale, s, slopes);
+    else if (drop)
+      score_gradients<false, true>(t, j, rows, scale, s, slopes);
+    else
+      score_gradients<false, false>(t, j, rows, scale, s, slopes);
+  }
+}
+
+template <class T>
+void write_rows(const float* x, int64_t rows, int64_t columns, int64_t width, bool add,
+                Rows<T> out) {
+  for (int64_t i = 0; i < rows; ++i) {
+    T* to = out.at(i);
+    for_lanes(columns, [&](int64_t c, int n) {
+      const Vec v = load(x + i * width + c);
+      store_n(to + c, add ? v + load_n(to + c, n) : v, n);
+    });
+  }
+}
+
+void add_rows(float* sum, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i));
+}
+
+// The sums over queries go straight to the gradient if it is f32 in whole vectors, and if dq is not
+// written to the same memory (one value passed as q and k).
+bool sums_in_place(const AttentionBwd& a) {
+  if (a.splits > 1 || a.q.dtype() != DType::kF32 || a.q.dim(3) % kHeadPad != 0) return false;
+  const void* dq = a.dq.t.raw();
+  return !dq || (dq != a.dk.t.raw() && dq != a.dv.t.raw());
+}
+
+template <class T>
+class Unit {
+ public:
+  Unit(const AttentionBwd& a, int64_t batch, int64_t kv_head, int64_t split, int64_t splits,
+       const Scratch& s)
+      : a_(a),
+        s_(s),
+        batch_(batch),
+        kv_(kv_head),
+        split_(split),
+        splits_(splits),
+        dk_(sums_of(a.dk, s.dk, 0)),
+        dv_(sums_of(a.dv, s.dv, 1)) {}
+
+  void run() {
+    const int64_t group = a_.q.dim(2) / a_.k.dim(2), tiles = (a_.q.dim(1) + kTile - 1) / kTile;
+    for (int64_t i = split_; i < group * tiles; i += splits_) {
+      run_queries(kv_ * group + i / tiles, i % tiles * kTile);
+    }
+    if (a_.partial || sums_in_place(a_)) return;
+    const int64_t tk = a_.k.dim(1), hd = a_.k.dim(3);
+    if (a_.dk) write_rows(dk_.p, tk, hd, s_.width, a_.dk.add, head_rows<T>(a_.dk.t, batch_, kv_));
+    if (a_.dv) write_rows(dv_.p, tk, hd, s_.width, a_.dv.add, head_rows<T>(a_.dv.t, batch_, kv_));
+  }
+
+ private:
+  // Where the sums over queries are gathered, zeroed unless they are added to.
+  Rows<float> sums_of(const Grad& g, float* scratch, int64_t which) {
+    const int64_t tk = a_.k.dim(1);
+    if (!g) return {nullptr, 0};
+    Rows<float> r{scratch, s_.width};
+    if (a_.partial) {
+      const int64_t heads = a_.k.dim(0) * a_.k.dim(2), at = batch_ * a_.k.dim(2) + kv_;
+      r.p = a_.partial.template data<float>() +
+            ((which * heads + at) * splits_ + split_) * tk * s_.width;
+    } else if (sums_in_place(a_)) {
+      r = head_rows<float>(g.t, batch_, kv_);
+      if (g.add) return r;
+    }
+    for (int64_t i = 0; i < tk; ++i) std::fill_n(r.at(i), s_.width, 0.0f);
+    return r;
+  }
+
+  // Packs q and dy of one tile of queries and computes its row terms.
+  void open(int64_t head, const Tile& t) {
+    const float kept = 1.0f / (1.0f - a_.args.dropout);
+    const int64_t hd = a_.q.dim(3);
+    const auto rows = [&](const Tensor& x) {
+      return head_rows<const T>(x, batch_, head).from(t.first_query);
+    };
+    pack(rows(a_.q), t.queries, hd, s_.width, 1.0f, s_.q);
+    pack(rows(a_.dy), t.queries, hd, s_.width, kept, s_.dy);
+    transpose(s_.q, t.queries, s_.width, a_.args.scale, s_.q_columns);
+    transpose(s_.dy, t.queries, s_.width, 1.0f, s_.dy_columns);
+    const float* lse =
+        a_.lse.data<float>() + (batch_ * a_.q.dim(2) + head) * a_.q.dim(1) + t.first_query;
+    const Rows<const T> o = rows(a_.o);
+    std::fill_n(terms_.shift, kTile, 0.0f);
+    std::fill_n(terms_.dot, kTile, 0.0f);
+    for (int64_t i = 0; i < t.queries; ++i) {
+      Vec sum(0.0f);
+      for_lanes(hd, [&](int64_t c, int n) {
+        sum = fma(load(s_.dy + i * s_.width + c), load_n(o.at(i) + c, n), sum);
+      });
+      terms_.dot[i] = -a_.args.scale * reduce_add(sum) / kept;
+      terms_.shift[i] = lse[i] == -INFINITY ? 0.0f : -lse[i] * kLog2E;
+    }
+  }
+
+  void run_queries(int64_t head, int64_t first_query) {
+    const int64_t queries = std::min(kTile, a_.q.dim(1) - first_query), tk = a_.k.dim(1);
+    const Visible visible = visible_keys(a_.args, batch_, first_query, queries, tk);
+    Tile t{&visible, first_query, queries, 0, 0};
+    open(head, t);
+    bool started = false;
+    for (int64_t key = visible.any_lo / kTile * kTile; key < visible.any_hi; key += kTile) {
+      t.first_key = key;
+      t.keys = std::min(kTile, tk - key);
+      run_tile(head, t, started);
+      started = true;
+    }
+    if (!a_.dq) return;
+    if (!started) std::fill_n(s_.dq, queries * s_.width, 0.0f);
+    write_rows(s_.dq, queries, a_.q.dim(3), s_.width, a_.dq.add,
+               head_rows<T>(a_.dq.t, batch_, head).from(first_query));
+  }
+
+  Rows<const float> values(const Tile& t) const {
+    const Rows<const T> v = head_rows<const T>(a_.v, batch_, kv_).from(t.first_key);
+    if constexpr (std::is_same_v<T, float>) {
+      return v;
+    } else {
+      pack(v, t.keys, a_.v.dim(3), s_.width, 1.0f, s_.v);
+      return {s_.v, s_.width};
+    }
+  }
+
+  void run_tile(int64_t head, const Tile& t, bool started) {
+    const int64_t hd = a_.q.dim(3);
+    const bool passes = has_passes(a_.args), drop = a_.args.dropout > 0;
+    pack(head_rows<const T>(a_.k, batch_, kv_).from(t.first_key), t.keys, hd, s_.width, 1.0f, s_.k);
+    key_by_query(t, t.whole() || passes, {s_.k, s_.width}, s_.q_columns, hd, s_.weights);
+    key_by_query(t, t.whole(), values(t), s_.dy_columns, hd, s_.gradients);
+    if (passes) apply_passes(a_.args, t, batch_, head, s_.weights, s_.slope);
+    if (drop) draw_kept(a_.args, t, dropout_row(a_.args, a_.q, batch_, head), s_.keep);
+    score_gradients(t, terms_, a_.args.scale, s_, drop, passes);
+    if (a_.dv) sum_over_queries(t, s_.weights, s_.dy, s_.width, dv_.from(t.first_key));
+    if (a_.dk) sum_over_queries(t, s_.gradients, s_.q, s_.width, dk_.from(t.first_key));
+    if (a_.dq) sum_over_keys(t, s_.gradients, s_.k, s_.width, s_.dq, started);
+  }
+
+  const AttentionBwd& a_;
+  const Scratch& s_;
+  int64_t batch_, kv_, split_, splits_;
+  Rows<float> dk_, dv_;
+  RowTerms terms_;
+};
+
+// The sums of all units that shared a key head, in their order. dk goes before dv: they may be one.
+template <class T>
+void add_partials(const AttentionBwd& a, int64_t width) {
+  const int64_t heads = a.k.dim(2), tk = a.k.dim(1), pairs = a.k.dim(0) * heads;
+  const int64_t blocks = (tk + kTile - 1) / kTile;
+  parallel_for(pairs * blocks, [&](int64_t unit) {
+    const int64_t pair = unit / blocks, first = unit % blocks * kTile;
+    const int64_t rows = std::min(kTile, tk - first);
+    float* sum = a.partial.data<float>() + (pair * a.splits * tk + first) * width;
+    for (const Grad* g : {&a.dk, &a.dv}) {
+      if (*g) {
+        for (int64_t s = 1; s < a.splits; ++s) add_rows(sum, sum + s * tk * width, rows * width);
+        write_rows(sum, rows, a.k.dim(3), width, g->add,
+                   head_rows<T>(g->t, pair / heads, pair % heads).from(first));
+      }
+      sum += pairs * a.splits * tk * width;
+    }
+  });
+}
+
+template <class T>
+void backward(const AttentionBwd& a) {
+  const int64_t heads = a.k.dim(2), width = round_up(a.q.dim(3), kHeadPad);
+  const int64_t splits = a.splits, pairs = a.k.dim(0) * heads;
+  const int64_t sum_rows = a.partial || sums_in_place(a) ? 0 : a.k.dim(1);
+  const size_t floats = Scratch::floats(width, sum_rows);
+  reserve_worker_scratch(floats * sizeof(float));
+  parallel_for(pairs * splits, [&](int64_t unit) {
+    const Scratch s(worker_floats(floats), width, sum_rows);
+    const int64_t pair = unit / splits;
+    Unit<T>(a, pair / heads, pair % heads, unit % splits, splits, s).run();
+  });
+  if (a.partial) add_partials<T>(a, width);
+}
+
+}  // namespace
+
+// Enough units for many threads, but no more than that: each split costs memory as large as the
+// gradients of keys and values.
+int64_t attention_splits(int64_t batch, int64_t kv_heads, int64_t group, int64_t tq) {
+  const int64_t units = batch * kv_heads, pieces = group * ((tq + kTile - 1) / kTile);
+  return units >= 12 ? 1 : std::min(pieces, (16 + units - 1) / units);
+}
+
+void attention_bwd(Cpu&, const AttentionBwd& a) {
+  with_dtype(a.q.dtype(), [&]<class T>() { backward<T>(a); });
+}
+
+}  // namespace keel::kernel

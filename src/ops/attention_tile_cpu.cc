@@ -1,0 +1,216 @@
+#include <algorithm>
+#include <limits>
+
+#include "backend/cpu/panel.h"
+#include "core/philox.h"
+#include "ops/attention_tile.h"
+
+namespace keel::tile {
+namespace {
+
+using Words = uint32_t __attribute__((vector_size(kLanes * 4)));
+using Longs = uint64_t __attribute__((vector_size(kLanes * 4)));
+
+constexpr int32_t kNone = std::numeric_limits<int32_t>::max();
+
+void see(const AttentionArgs& args, const int32_t* segment_start, int64_t query, int64_t tk,
+         int32_t* lo, int32_t* hi) {
+  const int64_t p = args.query_offset + query;
+  int64_t first = segment_start ? std::max(segment_start[query], 0) : 0, end = tk;
+  if (args.causal) end = std::min(end, p + 1);
+  if (args.window > 0) {
+    first = std::max(first, p - args.window + 1);
+    end = std::min(end, p + args.window);
+  }
+  *lo = first < end ? static_cast<int32_t>(first) : kNone;
+  *hi = first < end ? static_cast<int32_t>(end) : 0;
+}
+
+// One stage of a transpose: lanes whose bit `Step` differs change places between two rows.
+template <int Step, bool Second, int... I>
+VecData exchange(VecData a, VecData b, std::integer_sequence<int, I...>) {
+  if constexpr (Second) {
+    return __builtin_shufflevector(a, b, ((I & Step) ? kLanes + I : I + Step)...);
+  } else {
+    return __builtin_shufflevector(a, b, ((I & Step) ? kLanes + I - Step : I)...);
+  }
+}
+
+template <int Step>
+inline __attribute__((always_inline)) void transpose_stage(VecData* r) {
+  constexpr auto lanes = std::make_integer_sequence<int, kLanes>{};
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if (i & Step) continue;
+    const VecData a = r[i], b = r[i + Step];
+    r[i] = exchange<Step, false>(a, b, lanes);
+    r[i + Step] = exchange<Step, true>(a, b, lanes);
+  }
+}
+
+// Products of the low words of 64-bit lanes.
+inline Longs multiply_low(Longs a, Longs b) {
+#ifdef __AVX512F__
+  return (Longs)_mm512_maskz_mul_epu32(0xFF, (__m512i)a, (__m512i)b);
+#else
+  return (Longs)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#endif
+}
+
+// The high and low words of 32 x 32 bit products.
+void multiply_wide(Words a, uint32_t m, Words* high, Words* low) {
+  const Longs x = (Longs)a, y = Longs{} + m;
+  const Longs even = multiply_low(x, y) >> 32, odd = multiply_low(x >> 32, y);
+  *low = a * m;
+  *high = (Words)(even | (odd >> 32 << 32));
+}
+
+// philox4x32 of core/philox.h on a vector of counters.
+void philox(Words c[4], std::array<uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    Words high0, low0, high2, low2;
+    multiply_wide(c[0], 0xD2511F53u, &high0, &low0);
+    multiply_wide(c[2], 0xCD9E8D57u, &high2, &low2);
+    c[0] = high2 ^ c[1] ^ key[0];
+    c[1] = low2;
+    c[2] = high0 ^ c[3] ^ key[1];
+    c[3] = low0;
+    key[0] += 0x9E3779B9u;
+    key[1] += 0xBB67AE85u;
+  }
+}
+
+}  // namespace
+
+Visible visible_keys(const AttentionArgs& args, int64_t batch, int64_t first_query, int64_t queries,
+                     int64_t tk) {
+  Visible v;
+  const Tensor& start = args.segment_start;
+  const int32_t* row = start ? start.data<int32_t>() + batch * start.stride(0) : nullptr;
+  for (int64_t i = 0; i < kTile; ++i) {
+    see(args, row, first_query + std::min(i, queries - 1), tk, v.lo + i, v.hi + i);
+  }
+  v.any_lo = kNone;
+  v.all_hi = kNone;
+  v.any_hi = v.all_lo = 0;
+  for (int64_t j = 0; j < kVecs; ++j) {
+    const int32_t *lo = v.lo + j * kLanes, *hi = v.hi + j * kLanes;
+    v.vec_lo[j] = *std::min_element(lo, lo + kLanes);
+    v.vec_hi[j] = *std::max_element(hi, hi + kLanes);
+    v.any_lo = std::min(v.any_lo, v.vec_lo[j]);
+    v.any_hi = std::max(v.any_hi, v.vec_hi[j]);
+    v.all_lo = std::max<int64_t>(v.all_lo, *std::max_element(lo, lo + kLanes));
+    v.all_hi = std::min<int64_t>(v.all_hi, *std::min_element(hi, hi + kLanes));
+  }
+  return v;
+}
+
+void transpose(const float* x, int64_t rows, int64_t width, float scale, float* out) {
+  for (int64_t i = 0; i < rows; i += kLanes) {
+    const int n = static_cast<int>(std::min<int64_t>(kLanes, rows - i));
+    for (int64_t c = 0; c < width; c += kLanes) {
+      VecData r[kLanes];
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k) {
+        r[k] = k < n ? (load(x + (i + k) * width + c) * Vec(scale)).v : VecData{};
+      }
+      transpose_stage<1>(r);
+      transpose_stage<2>(r);
+      transpose_stage<4>(r);
+      if constexpr (kLanes == 16) transpose_stage<8>(r);
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k) store(out + (c + k) * kTile + i, r[k]);
+    }
+  }
+}
+
+void key_by_query(const Tile& t, bool whole, Rows<const float> a, const float* b, int64_t depth,
+                  float* s) {
+  if (whole) {
+    multiply_panel({a.p, a.stride, false, b, kTile, s, kTile, false}, t.keys, depth, t.vecs());
+    return;
+  }
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const int64_t begin = t.begin(j), end = t.end(j);
+    if (begin == end) continue;
+    multiply_panel({a.at(begin), a.stride, false, b + j * kLanes, kTile,
+                    s + begin * kTile + j * kLanes, kTile, false},
+                   end - begin, depth, 1);
+  }
+}
+
+void sum_over_keys(const Tile& t, const float* s, const float* b, int64_t width, float* c,
+                   bool add) {
+  if (t.whole()) {
+    multiply_panel({s, kTile, true, b, width, c, width, add}, t.queries, t.keys, width / kLanes);
+    return;
+  }
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const int64_t begin = t.begin(j), depth = t.end(j) - begin;
+    if (depth == 0 && add) continue;
+    multiply_panel({s + begin * kTile + j * kLanes, kTile, true, b + begin * width, width,
+                    c + j * kLanes * width, width, add},
+                   std::min<int64_t>(kLanes, t.queries - j * kLanes), depth, width / kLanes);
+  }
+}
+
+void sum_over_queries(const Tile& t, const float* s, const float* b, int64_t width, Rows<float> c) {
+  const int64_t block = t.whole() ? t.keys : kLanes;
+  for (int64_t key = 0; key < t.keys; key += block) {
+    const int64_t n = std::min(block, t.keys - key);
+    int64_t first = t.vecs(), last = -1;
+    for (int64_t j = 0; j < t.vecs(); ++j) {
+      if (t.begin(j) >= key + n || t.end(j) <= key) continue;
+      first = std::min(first, j);
+      last = j;
+    }
+    if (last < 0) continue;
+    const int64_t begin = first * kLanes, end = std::min((last + 1) * kLanes, t.queries);
+    multiply_panel({s + key * kTile + begin, kTile, false, b + begin * width, width, c.at(key),
+                    c.stride, true},
+                   n, end - begin, width / kLanes);
+  }
+}
+
+void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64_t head, float* s,
+                  float* slope) {
+  if (slope) std::fill(slope, slope + t.keys * kTile, 1.0f);
+  const ScoreTile tile{s,         kTile,       batch, head, args.query_offset + t.first_query,
+                       t.queries, t.first_key, t.keys};
+  for (const ScorePass& pass : args.passes) {
+    if (!pass.apply) break;
+    pass.apply(pass.context, tile, slope);
+  }
+  // A pass may hide a pair by -inf; NaN stays NaN.
+  for (int64_t i = 0; i < t.keys * kTile; i += kLanes) {
+    const Vec x = load(s + i);
+    store(s + i, select(x < Vec(kHidden), Vec(kHidden), x));
+  }
+}
+
+uint64_t dropout_row(const AttentionArgs& args, const Tensor& q, int64_t batch, int64_t head) {
+  return static_cast<uint64_t>(((args.step->first_row + batch) * q.dim(2) + head) * q.dim(1));
+}
+
+void draw_kept(const AttentionArgs& args, const Tile& t, uint64_t row, float* keep) {
+  const auto key = philox_key(args.step->seed_dropout, args.stream, args.step->micro_step);
+  const auto threshold = static_cast<uint32_t>(static_cast<double>(args.dropout) * 0x1p32);
+  Words lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<uint32_t>(i);
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const uint64_t first = row + static_cast<uint64_t>(t.first_query + j * kLanes);
+    const auto low = static_cast<uint32_t>(first);
+    const Words rows = lane + low;
+    const Words high = (Words{} + static_cast<uint32_t>(first >> 32)) + ((rows < low) ? 1u : 0u);
+    for (int64_t k = t.begin(j) / 4 * 4; k < t.end(j); k += 4) {
+      Words c[4] = {Words{} + static_cast<uint32_t>((t.first_key + k) / 4), Words{}, rows, high};
+      philox(c, key);
+      for (int i = 0; i < 4 && k + i < t.keys; ++i) {
+        const VecInt kept = (VecInt)(c[i] >= threshold);
+        store(keep + (k + i) * kTile + j * kLanes, select(kept, Vec(1.0f), Vec(0.0f)));
+      }
+    }
+  }
+}
+
+}  // namespace keel::tile
