@@ -9,16 +9,15 @@
 
 #include "core/error.h"
 #include "io/hash.h"
+#include "train/checkpoint_manifest.h"
 
 namespace keel {
 namespace {
 
-constexpr const char* kManifest = "MANIFEST.json";
 constexpr const char* kModel = "model.safetensors";
 constexpr const char* kState = "state.safetensors";
 constexpr std::string_view kTrash = ".trash-";
 constexpr std::string_view kTemporary = ".tmp-";
-constexpr std::string_view kHashKey = "\"xxh3_128\":\"";
 
 std::string checkpoint_root(const std::string& run) { return join_path(run, "ckpt"); }
 
@@ -34,16 +33,10 @@ std::optional<int64_t> step_of(std::string_view name) {
   return all && step >= 0 && folder_name(step) == name ? std::optional(step) : std::nullopt;
 }
 
-void check_file_name(const std::string& name, const std::string& where) {
-  if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos) {
-    throw DataError(fmt::format("{}: \"{}\" is not a plain file name", where, name));
-  }
-}
-
 void check_content(const CheckpointContent& content) {
   const std::string where = fmt::format("checkpoint of step {}", content.step);
   if (content.step < 0) throw DataError(where + ": the step is negative");
-  std::set<std::string> names{kManifest, kModel, kState};
+  std::set<std::string> names{kManifestName, kModel, kState};
   for (const NamedText& f : content.files) {
     check_file_name(f.name, where);
     if (!names.insert(f.name).second) {
@@ -127,14 +120,6 @@ class TensorFileWriter {
   std::unique_ptr<FsFile> file_;
 };
 
-// The manifest's text: its hash covers every byte before the field that holds it.
-std::string seal_manifest(const Json& manifest) {
-  std::string text = manifest.dump();
-  text.back() = ',';
-  const std::string hash = xxh3_hex(text);
-  return fmt::format("{}{}{}\"}}\n", text, kHashKey, hash);
-}
-
 void write_folder(Fs& fs, const std::string& folder, const CheckpointContent& content) {
   fs.make_dir(folder);
   TensorFileWriter model(fs, folder, kModel, content.model);
@@ -151,7 +136,7 @@ void write_folder(Fs& fs, const std::string& folder, const CheckpointContent& co
                             .set("step", content.step)
                             .set("extra", content.extra)
                             .set("files", std::move(files));
-  fs.write_file(join_path(folder, kManifest), seal_manifest(manifest));
+  fs.write_file(join_path(folder, kManifestName), seal_manifest(manifest));
   fs.sync_dir(folder);
 }
 
@@ -170,109 +155,6 @@ void publish(Fs& fs, const std::string& temporary, const std::string& root, int6
   }
   fs.sync_dir(root);
   if (replaces) fs.remove_quietly(aside);
-}
-
-struct ManifestFile {
-  std::string name;
-  uint64_t bytes = 0;
-  std::string hash;
-  std::vector<TensorEntry> tensors;  // begin is where the data of the file must have it
-  std::vector<std::string> crcs;
-};
-
-struct Manifest {
-  int64_t step = 0;
-  std::string hash;
-  Json extra;
-  std::vector<ManifestFile> files;
-};
-
-ManifestFile read_file_entry(const Json& value) {
-  ManifestFile file{value.at("name").as_string(),
-                    value.at("bytes").as_uint(),
-                    value.at("xxh3_128").as_string(),
-                    {},
-                    {}};
-  check_file_name(file.name, "files");
-  const Json* table = value.find("tensors");
-  uint64_t data_bytes = 0;
-  for (const Json& t : table == nullptr ? Json::Array() : table->as_array()) {
-    TensorEntry entry{t.at("name").as_string(), t.at("dtype").as_string(), {}, data_bytes, 0};
-    for (const Json& size : t.at("shape").as_array()) entry.shape.push_back(size.as_int());
-    entry.bytes = safetensors_bytes(entry.dtype, entry.shape, "tensor \"" + entry.name + "\"");
-    data_bytes += entry.bytes;
-    file.tensors.push_back(std::move(entry));
-    file.crcs.push_back(t.at("crc32c").as_string());
-  }
-  if (data_bytes > file.bytes) throw DataError(file.name + ": its tensors do not fit in it");
-  for (TensorEntry& entry : file.tensors) entry.begin += file.bytes - data_bytes;
-  return file;
-}
-
-// The hash that ends the text, checked against the bytes before it.
-std::string check_seal(std::string_view text, const std::string& path) {
-  const size_t tail = kHashKey.size() + 32 + 3;  // key, digits, "}\n
-  const size_t key = text.size() - std::min(text.size(), tail);
-  if (text.size() < tail || text.substr(key, kHashKey.size()) != kHashKey ||
-      !text.ends_with("\"}\n")) {
-    throw DataError(fmt::format("{}: damaged, it does not end with its xxh3-128", path));
-  }
-  const std::string hash = xxh3_hex(text.substr(0, key));
-  if (text.substr(key + kHashKey.size(), 32) != hash) {
-    throw DataError(
-        fmt::format("{}: damaged, its bytes do not have the xxh3-128 that it ends with", path));
-  }
-  return hash;
-}
-
-Manifest read_manifest(Fs& fs, const std::string& folder) {
-  const std::string path = join_path(folder, kManifest);
-  if (!fs.exists(path)) throw DataError(path + ": missing, so this is no complete checkpoint");
-  const std::string text = fs.read_file(path, kMaxTextBytes);
-  Manifest manifest;
-  manifest.hash = check_seal(text, path);
-  const Json json = parse_json(text, path);
-  try {
-    if (const int64_t format = json.at("format").as_int(); format != kCheckpointFormat) {
-      throw DataError(
-          fmt::format("format {}, this program reads format {}", format, kCheckpointFormat));
-    }
-    manifest.step = json.at("step").as_int();
-    manifest.extra = json.at("extra");
-    for (const Json& f : json.at("files").as_array()) {
-      manifest.files.push_back(read_file_entry(f));
-    }
-  } catch (const DataError& e) {
-    throw DataError(fmt::format("{}: {}", path, e.what()));
-  }
-  return manifest;
-}
-
-// Compares a file's bytes with its entry. Throws DataError naming the file and the first tensor
-// that is hit.
-void verify_bytes(const std::string& path, const ManifestFile& entry, const std::byte* data,
-                  uint64_t bytes) {
-  if (bytes != entry.bytes) {
-    std::string hit;
-    for (const TensorEntry& t : entry.tensors) {
-      if (t.begin + t.bytes > bytes) {
-        hit = fmt::format(", tensor \"{}\" is not complete", t.name);
-        break;
-      }
-    }
-    throw DataError(
-        fmt::format("{}: {} bytes, the manifest says {}{}", path, bytes, entry.bytes, hit));
-  }
-  if (xxh3_hex(data, bytes) == entry.hash) return;
-  for (size_t i = 0; i < entry.tensors.size(); ++i) {
-    const TensorEntry& t = entry.tensors[i];
-    if (crc_hex(crc32c(data + t.begin, t.bytes)) != entry.crcs[i]) {
-      throw DataError(
-          fmt::format("{}: damaged, tensor \"{}\" does not have its checksum", path, t.name));
-    }
-  }
-  throw DataError(fmt::format("{}: damaged, {} not have its xxh3-128", path,
-                              entry.tensors.empty() ? "it does" : "its header does"));
 }
 
 SafetensorsFile load_tensors(const std::string& path, const ManifestFile& entry) {

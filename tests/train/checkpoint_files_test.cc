@@ -296,7 +296,7 @@ TEST(Checkpoint, ManifestsThatSayWrongThings) {
                   file("model.safetensors",
                        R"(,"tensors":[{"name":"x","dtype":"F32","shape":[9],"crc32c":"0"}])") +
                   "]"),
-            "MANIFEST.json: model.safetensors: its tensors do not fit in it");
+            "MANIFEST.json: model.safetensors: tensor \"x\" does not fit in its 2 bytes");
   EXPECT_EQ(error(start + "[" +
                   file("model.safetensors",
                        R"(,"tensors":[{"name":"x","dtype":"F3","shape":[9],"crc32c":"0"}])") +
