@@ -201,7 +201,17 @@ class Builder {
 
 }  // namespace
 
+Json::Json() = default;
+Json::Json(std::nullptr_t) {}
+Json::Json(bool v) : v_(v) {}
+Json::Json(double v) : v_(v) {}
+Json::Json(const char* v) : v_(std::string(v)) {}
+Json::Json(std::string_view v) : v_(std::string(v)) {}
+Json::Json(std::string v) : v_(std::move(v)) {}
+Json::Json(Array v) : v_(std::move(v)) {}
 Json::Json(Object v) : v_(std::move(v)) {}
+
+Json Json::array() { return Array(); }
 
 Json Json::object() { return Object(); }
 
@@ -289,7 +299,7 @@ std::string Json::dump() const {
   return out;
 }
 
-bool Json::operator==(const Json&) const = default;
+bool Json::operator==(const Json& other) const { return v_ == other.v_; }
 
 Json parse_json(std::string_view text, const std::string& name, size_t max_bytes) {
   if (text.size() > max_bytes) {

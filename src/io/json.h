@@ -19,35 +19,25 @@ class Json {
   using Array = std::vector<Json>;
   using Object = std::vector<JsonMember>;
 
-  Json() = default;  // null
-  Json(std::nullptr_t) {}
-  Json(bool v) : v_(v) {}
+  Json();  // null
+  Json(std::nullptr_t);
+  Json(bool v);
   template <std::signed_integral T>
-  Json(T v) : v_(static_cast<int64_t>(v)) {}
+  Json(T v);
   template <std::unsigned_integral T>
-  Json(T v) {
-    if (std::in_range<int64_t>(v)) {
-      v_ = static_cast<int64_t>(v);
-    } else {
-      v_ = static_cast<uint64_t>(v);
-    }
-  }
-  Json(double v) : v_(v) {}
-  Json(const char* v) : v_(std::string(v)) {}
-  Json(std::string_view v) : v_(std::string(v)) {}
-  Json(std::string v) : v_(std::move(v)) {}
-  Json(Array v) : v_(std::move(v)) {}
+  Json(T v);
+  Json(double v);
+  Json(const char* v);
+  Json(std::string_view v);
+  Json(std::string v);
+  Json(Array v);
   Json(Object v);
 
-  static Json array() { return Array(); }
+  static Json array();
   static Json object();
   // Any range of things a Json can be made of.
   template <class Range>
-  static Json array_of(const Range& range) {
-    Array a;
-    for (const auto& v : range) a.emplace_back(v);
-    return a;
-  }
+  static Json array_of(const Range& range);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(v_); }
   bool is_bool() const { return std::holds_alternative<bool>(v_); }
@@ -93,6 +83,24 @@ struct JsonMember {
   Json value;
   bool operator==(const JsonMember&) const = default;
 };
+
+// Here, where a member is known: making a Json needs the means to destroy one.
+template <std::signed_integral T>
+Json::Json(T v) : v_(static_cast<int64_t>(v)) {}
+template <std::unsigned_integral T>
+Json::Json(T v) {
+  if (std::in_range<int64_t>(v)) {
+    v_ = static_cast<int64_t>(v);
+  } else {
+    v_ = static_cast<uint64_t>(v);
+  }
+}
+template <class Range>
+Json Json::array_of(const Range& range) {
+  Array a;
+  for (const auto& v : range) a.emplace_back(v);
+  return a;
+}
 
 constexpr size_t kJsonMaxDepth = 64;
 constexpr size_t kJsonMaxBytes = size_t{256} << 20;
