@@ -91,7 +91,8 @@ class Converter {
     if (const auto* v = from.as_integer()) to.value = v->get();
     if (const auto* v = from.as_floating_point()) to.value = v->get();
     if (const auto* v = from.as_string()) to.value = v->get();
-    to.stated = comment_after(from.source().end);
+    // The end of an array of tables is that of its last value, whose comment is not the array's.
+    if (!from.is_array_of_tables()) to.stated = comment_after(from.source().end);
     return to;
   }
 

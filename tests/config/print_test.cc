@@ -141,6 +141,42 @@ TEST(Print, ResolvedDefaultsOfAnotherKindGoSilently) {
   EXPECT_EQ(back.model.norm.options_as<RmsNorm::Config>().eps, 1e-6);
 }
 
+struct Reader {};
+struct FileReader final : Reader {
+  struct Config final : keel::Config {
+    std::vector<SourceConfig> sources;
+    void fields(Fields& f) override { f("sources", sources, "weighted sources"); }
+  };
+  explicit FileReader(const Config&) {}
+};
+struct RandomReader final : Reader {
+  using Config = NoOptions;
+  explicit RandomReader(const Config&) {}
+};
+struct ReaderConfig final : Config {
+  static const Registry<Reader>& readers() {
+    using R = Registry<Reader>;
+    static const R r{"reader",
+                     {R::entry<FileReader>("file", ""), R::entry<RandomReader>("random", "")}};
+    return r;
+  }
+  Variant<Reader> reader{readers(), "file"};
+  void fields(Fields& f) override { f.kind(reader, "where data comes from"); }
+};
+
+TEST(Print, ResolvedListsOfAnotherKindGoWithANote) {
+  ReaderConfig c, back;
+  const LoadedConfig first = load_config_text("run.toml", "sources = [{path = \"/a\"}]", {}, c);
+  const std::string text = to_toml(c, &first.origins);
+  ASSERT_TRUE(text.ends_with("name = \"\"  # default\n"));
+  EXPECT_EQ(load_resolved("config.toml", text, {"kind=random"}, back).notes,
+            std::vector<std::string>{"sources (config.toml:3) is dropped: --set changes kind from "
+                                     "\"file\" to \"random\""});
+  EXPECT_TRUE(
+      load_resolved("config.toml", to_toml(ReaderConfig(), &first.origins), {"kind=random"}, back)
+          .notes.empty());
+}
+
 TEST(Print, ResolvedErrorsNameThePlaceInTheResolvedFile) {
   RunConfig c;
   try {
