@@ -114,7 +114,11 @@ class RealFs final : public Fs {
   }
   bool is_dir(const std::string& path) override {
     struct stat s;
-    return ::lstat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
+    return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
+  }
+  bool is_link(const std::string& path) override {
+    struct stat s;
+    return ::lstat(path.c_str(), &s) == 0 && S_ISLNK(s.st_mode);
   }
   std::vector<std::string> list(const std::string& path) override;
   std::string read_file(const std::string& path, uint64_t max_bytes) override;
@@ -153,7 +157,7 @@ std::string RealFs::read_file(const std::string& path, uint64_t max_bytes) {
 }  // namespace
 
 void Fs::remove_tree(const std::string& path) {
-  if (!is_dir(path)) return remove_file(path);
+  if (is_link(path) || !is_dir(path)) return remove_file(path);
   for (const std::string& name : list(path)) remove_tree(join_path(path, name));
   remove_dir(path);
 }

@@ -37,8 +37,8 @@ class Fs {
   virtual void sync_dir(const std::string& path) = 0;
 
   virtual bool exists(const std::string& path) = 0;
-  // A folder itself, not a link to one.
-  virtual bool is_dir(const std::string& path) = 0;
+  virtual bool is_dir(const std::string& path) = 0;   // also a link to a folder
+  virtual bool is_link(const std::string& path) = 0;  // itself a symbolic link
   // Names (not paths) in a folder, sorted, without . and ..
   virtual std::vector<std::string> list(const std::string& path) = 0;
   virtual std::string read_file(const std::string& path, uint64_t max_bytes) = 0;

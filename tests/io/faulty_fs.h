@@ -48,6 +48,7 @@ class FaultyFs final : public Fs {
   }
   bool exists(const std::string& path) override { return real_fs().exists(path); }
   bool is_dir(const std::string& path) override { return real_fs().is_dir(path); }
+  bool is_link(const std::string& path) override { return real_fs().is_link(path); }
   std::vector<std::string> list(const std::string& path) override {
     check("list the folder", path);
     return real_fs().list(path);

@@ -72,6 +72,8 @@ TEST(Fs, RemoveTreeLeavesWhatLinksPointTo) {
   fs.make_dirs(dir / "tree/sub");
   fs.write_file(dir / "tree/sub/f", "x");
   ASSERT_EQ(::symlink((dir / "keep").c_str(), (dir / "tree/link").c_str()), 0);
+  EXPECT_TRUE(fs.is_dir(dir / "tree/link") && fs.is_link(dir / "tree/link"));
+  EXPECT_FALSE(fs.is_link(dir / "keep"));
   fs.remove_tree(dir / "tree");
   EXPECT_FALSE(fs.exists(dir / "tree"));
   EXPECT_TRUE(fs.exists(dir / "keep/file"));
