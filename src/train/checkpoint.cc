@@ -1,0 +1,83 @@
+#include "train/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "train/run_dir.h"
+
+namespace keel {
+namespace {
+
+const char* dtype_name(DType t) {
+  return t == DType::kF32 ? "F32" : t == DType::kBf16 ? "BF16" : "I32";
+}
+
+std::vector<int64_t> extents(const Shape& s) {
+  std::vector<int64_t> out;
+  for (int i = 0; i < s.axes(); ++i) out.push_back(s[i]);
+  return out;
+}
+
+CheckpointTensor described(const std::string& name, const Tensor& t) {
+  return {name, dtype_name(t.dtype()), extents(t.shape()), t.raw(), t.bytes()};
+}
+
+void copy_in(const SafetensorsFile& file, const std::string& name, const Tensor& t) {
+  file.copy_to(name, dtype_name(t.dtype()), extents(t.shape()), t.raw());
+}
+
+}  // namespace
+
+std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
+                         const CheckpointNumbers& numbers, const std::string& config) {
+  CheckpointContent content;
+  content.step = trainer.steps_done();
+  for (const Parameter& p : trainer.model().parameters().list()) {
+    content.model.push_back(described(p.name, p.weight));
+  }
+  for (const StateTensor& s : trainer.state()) {
+    content.state.push_back(described(s.name, s.tensor));
+  }
+  content.files = {{"config.toml", config},
+                   {"tokenizer.json", trainer.data().tokenizer().save()}};
+  content.extra.set("loss", numbers.loss);
+  content.extra.set("grad_norm", numbers.grad_norm);
+  content.extra.set("sequences", trainer.steps_done() * trainer.config().sequences());
+  content.extra.set("vocab", trainer.model().vocab());
+  content.extra.set("data", trainer.data().fingerprint());
+  return save_checkpoint(fs, run, content);
+}
+
+void load_weights(const SafetensorsFile& file, Decoder& model) {
+  Parameters& parameters = model.parameters();
+  for (const Parameter& p : parameters.list()) copy_in(file, p.name, p.weight);
+  if (file.tensors().size() != parameters.list().size()) {
+    for (const TensorEntry& t : file.tensors()) {
+      bool known = false;
+      for (const Parameter& p : parameters.list()) known |= p.name == t.name;
+      if (!known) {
+        throw DataError(fmt::format("{}: tensor {} is not part of this model", file.path(), t.name));
+      }
+    }
+  }
+  parameters.refresh_copies();
+}
+
+void load_weights(const std::string& from, Decoder& model) {
+  Fs& fs = real_fs();
+  if (is_run(fs, from) && fs.is_dir(join_path(from, "ckpt"))) {
+    NewestCheckpoint newest = load_newest_checkpoint(from);
+    if (!newest.found) throw DataError(fmt::format("{}: the run has no checkpoint", from));
+    return load_weights(newest.found->model, model);
+  }
+  if (fs.is_dir(from)) return load_weights(load_checkpoint(from).model, model);
+  load_weights(SafetensorsFile(from), model);
+}
+
+void load_trainer(const LoadedCheckpoint& checkpoint, Trainer& trainer) {
+  load_weights(checkpoint.model, trainer.model());
+  for (const StateTensor& s : trainer.state()) copy_in(checkpoint.state, s.name, s.tensor);
+  trainer.restored(checkpoint.step);
+}
+
+}  // namespace keel

@@ -1,0 +1,29 @@
+// A trainer to and from the checkpoint files: which tensors, under which names.
+#pragma once
+
+#include <string>
+
+#include "train/checkpoint_files.h"
+#include "train/trainer.h"
+
+namespace keel {
+
+struct CheckpointNumbers {
+  double loss = 0, grad_norm = 0;  // of the step that the checkpoint was made after
+};
+
+// Writes RUN/ckpt/step-NNNNNNNN and returns its path. `config` is the resolved TOML. Throws as
+// save_checkpoint does.
+std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
+                         const CheckpointNumbers& numbers, const std::string& config);
+
+// Weights, state and step of a checkpoint into a trainer of the same config. DataError naming file
+// and tensor when it belongs to another model.
+void load_trainer(const LoadedCheckpoint& checkpoint, Trainer& trainer);
+
+// Weights alone, from a run (its newest checkpoint), a checkpoint folder or a model.safetensors.
+// DataError naming file and tensor, both shapes, when they do not fit.
+void load_weights(const std::string& from, Decoder& model);
+void load_weights(const SafetensorsFile& file, Decoder& model);
+
+}  // namespace keel

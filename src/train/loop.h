@@ -1,0 +1,68 @@
+// The loop of a run: steps, evaluations, samples, checkpoints, until the last step, a stop request,
+// a value that is not finite, or no more progress.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/fs.h"
+#include "train/observer.h"
+#include "train/run_dir.h"
+
+namespace keel {
+
+enum class RunEnd : uint8_t {
+  kFinished,
+  kStopped,   // asked to; everything is saved
+  kDiverged,  // a loss or gradient that is not finite
+  kEarly,     // stop.patience evaluations without a better validation loss
+};
+
+struct RunOutcome {
+  RunEnd end = RunEnd::kFinished;
+  int64_t steps = 0, tokens = 0;      // of the whole run, resumed parts included
+  std::optional<double> val_loss;     // of the evaluation after the last step
+  std::optional<double> train_loss;   // mean of the last 20 steps
+  std::optional<double> tokens_per_second;  // over the steps of this process
+  std::string reason;                 // why it ended before the last step
+};
+
+class RunLoop {
+ public:
+  // `config`: resolved TOML, kept in every checkpoint. `stop`: set from outside to end the run
+  // after the step under way.
+  RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
+          std::vector<Observer*> observers, const std::atomic<int>& stop);
+  // Throws IoError when a checkpoint cannot be saved; the run can then be resumed from the last.
+  RunOutcome run();
+
+ private:
+  bool one_step();
+  void evaluate();
+  void sample();
+  void save();
+  bool due(int64_t every) const;
+  RunOutcome outcome(RunEnd end, std::string reason) const;
+  template <class F>
+  void tell(F&& f) {
+    for (Observer* o : observers_) f(*o);
+  }
+
+  Trainer& trainer_;
+  const RunDir& dir_;
+  Fs& fs_;
+  std::string config_text_;
+  std::vector<Observer*> observers_;
+  const std::atomic<int>& stop_;
+  StepResult last_;
+  std::vector<double> recent_;  // losses of the last 20 steps, a ring
+  size_t recent_at_ = 0;
+  double seconds_ = 0;
+  int64_t tokens_here_ = 0;
+  std::optional<double> val_loss_, best_;
+  int64_t evaluated_at_ = -1, saved_at_ = -1, worse_ = 0;
+};
+
+}  // namespace keel
