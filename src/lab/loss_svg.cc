@@ -80,6 +80,17 @@ std::string text_at(double x, double y, std::string_view attributes, std::string
                      html_escape(valid_utf8(text)));
 }
 
+// 200, 1k, 1.2k: short_count without zeros at the end.
+std::string tick_text(double tick) {
+  std::string text = short_count(tick);
+  const size_t dot = text.find('.');
+  if (dot == std::string::npos) return text;
+  const size_t unit = text.find_first_not_of("0123456789", dot + 1);
+  const size_t kept = text.find_last_not_of('0', std::min(unit, text.size()) - 1);
+  const size_t end = kept == dot ? dot : kept + 1;
+  return text.substr(0, end) + (unit == std::string::npos ? "" : text.substr(unit));
+}
+
 std::string axes(const Frame& frame) {
   std::string out;
   for (const double tick : round_ticks(frame.low, frame.high, 6)) {
@@ -90,7 +101,7 @@ std::string axes(const Frame& frame) {
   }
   for (const double tick : round_ticks(frame.first, frame.last, 8)) {
     out += text_at(frame.x(tick), kHeight - kBottom + 20, "class=\"m\" text-anchor=\"middle\"",
-                   short_count(tick));
+                   tick_text(tick));
   }
   out += text_at((kLeft + kWidth - kRight) / 2, kHeight - 10, "class=\"m\" text-anchor=\"middle\"",
                  "step");
@@ -186,7 +197,8 @@ std::string loss_svg(const RunData& run) {
                        frame.x(static_cast<double>(val.steps[i])), frame.y(val.values[i]));
   }
   std::vector<LegendItem> items;
-  if (std::isfinite(last_finite(mean))) items.push_back({kMean, "train", last_finite(mean), false});
+  const double train = summarize(run).train_loss;
+  if (std::isfinite(train)) items.push_back({kMean, "train", train, false});
   if (std::isfinite(last_finite(val))) {
     items.push_back({kVal, "validation", last_finite(val), true});
   }

@@ -105,7 +105,7 @@ std::string divergence(const RunData& run) {
   const EventRow* found = nullptr;
   for (const EventRow& event : run.events) {
     if (event.kind == metric_name::kDivergedEvent) found = &event;
-    if (event.kind == "resume") found = nullptr;
+    if (event.kind == metric_name::kResumeEvent) found = nullptr;
   }
   if (found != nullptr) return fmt::format("diverged at step {}: {}", found->step, found->text);
   const Curve& loss = run.metric(metric_name::kLoss);

@@ -10,24 +10,10 @@
 #include <vector>
 
 #include "lab/downsample.h"
+#include "train/metric_names.h"
 #include "train/metrics_store.h"
 
 namespace keel {
-
-// Names in the metrics store that the report gives a place of its own; every other name gets a
-// chart too ("group/name" goes into the chart of its group, one line for each name).
-namespace metric_name {
-inline constexpr std::string_view kLoss = "loss";                   // nats per token
-inline constexpr std::string_view kRate = "lr";                     // of the schedule
-inline constexpr std::string_view kGradNorm = "grad_norm";          // before the clip
-inline constexpr std::string_view kSpeed = "tokens_per_second";     // of this step
-inline constexpr std::string_view kTokens = "tokens";               // target tokens so far
-inline constexpr std::string_view kSeconds = "seconds";             // of training so far
-inline constexpr std::string_view kValLoss = "val_loss";            // eval, nats per token
-inline constexpr std::string_view kEntropyFloor = "entropy_floor";  // meta, nats per token
-inline constexpr std::string_view kParameters = "parameters";       // meta, a count
-inline constexpr std::string_view kDivergedEvent = "diverged";      // kind of an event
-}  // namespace metric_name
 
 enum class RunState {
   kEmpty,     // no step has been measured

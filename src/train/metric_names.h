@@ -1,0 +1,36 @@
+// Names in the metrics store (train/metrics_store.h, docs/metrics.md): the writer of a run and its
+// readers take them from here. A name that is not here gets a chart of its own in the report;
+// "group/name" goes into the chart of its group, one line for each name.
+#pragma once
+
+#include <string_view>
+
+namespace keel::metric_name {
+
+// Metrics, one value a step.
+inline constexpr std::string_view kLoss = "loss";                // nats per token
+inline constexpr std::string_view kRate = "lr";                  // of the schedule
+inline constexpr std::string_view kGradNorm = "grad_norm";       // before the clip
+inline constexpr std::string_view kSpeed = "tokens_per_second";  // of this step
+inline constexpr std::string_view kTokens = "tokens";            // target tokens so far
+inline constexpr std::string_view kSeconds = "seconds";          // of training so far
+// Groups: "attn_logit_max/layer00", two digits or more, so that names sort by layer;
+// "train_loss/web" for a source of the data.
+inline constexpr std::string_view kLogitMaxGroup =
+    "attn_logit_max";                                               // largest of the layer's heads
+inline constexpr std::string_view kEntropyGroup = "attn_entropy";   // nats, mean of the heads
+inline constexpr std::string_view kSourceLossGroup = "train_loss";  // nats per token
+
+// Evaluations. A source's is "val_loss/web".
+inline constexpr std::string_view kValLoss = "val_loss";              // nats per token
+inline constexpr std::string_view kValLossAveraged = "val_loss_ema";  // of the averaged weights
+
+// Keys of meta, numbers as text.
+inline constexpr std::string_view kParameters = "parameters";
+inline constexpr std::string_view kEntropyFloor = "entropy_floor";  // nats per token, where known
+
+// Kinds of events that readers act on.
+inline constexpr std::string_view kDivergedEvent = "diverged";  // the text says why
+inline constexpr std::string_view kResumeEvent = "resume";
+
+}  // namespace keel::metric_name
