@@ -38,7 +38,7 @@ test-all:  ## also what takes long or needs PyTorch and TensorBoard
 	tools/run_tests.sh --all
 
 bench: build  ## speed beside PyTorch and beside the floors of this machine
-	@tools/setup.sh test
+	@tools/setup.sh bench
 	tools/bench.sh
 
 tune: build  ## measure the choices of GEMM form and write the committed table

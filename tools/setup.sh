@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian or Ubuntu packages that Evenkeel is built from, and says
 # what and why. When all is there it asks nobody, needs no network and takes a few milliseconds.
-# usage: tools/setup.sh [build|demo|test|check|oracle]...   (no group: all but oracle)
+# usage: tools/setup.sh [build|demo|test|check|bench|oracle]...
+# Without a group: build, demo, test and check.
 set -euo pipefail
 
 packages() {
@@ -20,7 +21,6 @@ libsqlite3-dev      metrics of a run
 libxxhash-dev       checksums of checkpoints
 libzstd-dev         compressed data
 libjs-dygraphs      charts of the report page
-python3             writes the charts into the program
 ccache              builds again in seconds
 lld                 links fast
 LIST
@@ -31,6 +31,7 @@ LIST
       ;;
     test) cat <<'LIST'
 libgtest-dev        test programs
+python3             checks of includes and documents
 LIST
       ;;
     check) cat <<'LIST'
@@ -38,11 +39,15 @@ clang-format-14     layout of the sources (pinned: each version formats differen
 clang-tidy          static checks
 LIST
       ;;
+    bench) cat <<'LIST'
+libbenchmark-dev    times of single ops
+LIST
+      ;;
     oracle) cat <<'LIST'
 python3-venv        a place of its own for PyTorch, the oracle of test-all and bench
 LIST
       ;;
-    *) echo "setup: unknown group \"$1\" (known: build demo test check oracle)" >&2; exit 2 ;;
+    *) echo "setup: unknown group \"$1\" (known: build demo test check bench oracle)" >&2; exit 2 ;;
   esac
 }
 
