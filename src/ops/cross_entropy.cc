@@ -24,7 +24,7 @@ void check_labels(const char* op, const Tensor& targets, const Tensor& weights, 
   if (!targets) throw ShapeError(fmt::format("{}: there are no targets", op));
   check_per_row(op, "targets", targets, DType::kI32, rows);
   check_per_row(op, "weights", weights, DType::kF32, rows);
-  on_device(targets, [&](auto& dev) { kernel::check_targets(dev, {targets, weights, vocab}); });
+  on_device(targets, [&](auto& dev) { kernel::check_targets(dev, {op, targets, weights, vocab}); });
 }
 
 CrossEntropy new_result(int64_t rows, DeviceKind device) {

@@ -43,6 +43,7 @@ int64_t head_chunk_rows(int64_t rows, int64_t vocab);
 namespace kernel {
 // Throws DataError for the first target outside [0, vocab) among rows of weight other than 0.
 struct CheckTargets {
+  const char* op;
   Tensor targets, weights;
   int64_t vocab;
 };

@@ -141,9 +141,8 @@ void check_targets(Cpu&, const CheckTargets& a) {
   const float* weights = a.weights ? a.weights.data<float>() : nullptr;
   for (int64_t i = 0; i < a.targets.size(); ++i) {
     if (weight_of(weights, i) == 0 || (targets[i] >= 0 && targets[i] < a.vocab)) continue;
-    throw DataError(
-        fmt::format("cross_entropy: target {} of {} is token {}, the vocabulary has ids 0 to {}", i,
-                    a.targets.size(), targets[i], a.vocab - 1));
+    throw DataError(fmt::format("{}: target {} of {} is token {}, the vocabulary has ids 0 to {}",
+                                a.op, i, a.targets.size(), targets[i], a.vocab - 1));
   }
 }
 
