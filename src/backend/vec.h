@@ -123,28 +123,54 @@ inline Vec load(const bf16* p) {
   return (VecData)_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16);
 #endif
 }
-inline void store(bf16* p, Vec a) {
+// The bf16 of each lane, in the lower half of 32 bits: to nearest even, a NaN stays one.
+inline VecInt bf16_bits(Vec a) {
   const VecInt u = (VecInt)a.v;
   const VecInt nan = a.v != a.v;
-  const VecInt r = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-  const VecInt q = nan ? ((u >> 16) | 0x40) : r;
+  const VecInt rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+  return (nan ? ((u >> 16) | 0x40) : rounded) & 0xffff;
+}
+inline void store(bf16* p, Vec a) {
 #ifdef __AVX512F__
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16((__m512i)q));
+  const __m256i h = _mm512_cvtepi32_epi16((__m512i)bf16_bits(a));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), h);
 #else
-  for (int i = 0; i < kLanes; ++i) p[i].bits = static_cast<uint16_t>(q[i]);
+  const __m256i w = (__m256i)bf16_bits(a);
+  const __m128i h = _mm_packus_epi32(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), h);
 #endif
 }
 
 // The first n < kLanes elements; the other lanes are `fill`.
-template <class T>
-Vec load_some(const T* p, int n, float fill = 0.0f) {
-  Vec r(fill);
-  for (int i = 0; i < n; ++i) r.v[i] = static_cast<float>(p[i]);
-  return r;
+inline Vec load_some(const float* p, int n, float fill = 0.0f) {
+#ifdef __AVX512F__
+  const auto mask = static_cast<__mmask16>((1u << n) - 1);
+  return (VecData)_mm512_mask_loadu_ps((__m512)Vec(fill).v, mask, p);
+#else
+  const __m256i mask =
+      _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  const __m256 x = _mm256_maskload_ps(p, mask);
+  return (VecData)_mm256_blendv_ps((__m256)Vec(fill).v, x, _mm256_castsi256_ps(mask));
+#endif
 }
-template <class T>
-void store_some(T* p, Vec a, int n) {
-  for (int i = 0; i < n; ++i) p[i] = static_cast<T>(a.v[i]);
+inline void store_some(float* p, Vec a, int n) {
+#ifdef __AVX512F__
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), (__m512)a.v);
+#else
+  const __m256i mask =
+      _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  _mm256_maskstore_ps(p, mask, (__m256)a.v);
+#endif
+}
+inline Vec load_some(const bf16* p, int n, float fill = 0.0f) {
+  float x[kLanes];
+  for (int i = 0; i < kLanes; ++i) x[i] = i < n ? static_cast<float>(p[i]) : fill;
+  return load(x);
+}
+inline void store_some(bf16* p, Vec a, int n) {
+  bf16 x[kLanes];
+  store(x, a);
+  std::memcpy(p, x, static_cast<size_t>(n) * sizeof(bf16));
 }
 
 // f(offset, n) over [0, size) in steps of kLanes; n < kLanes only in the last call.

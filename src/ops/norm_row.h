@@ -45,17 +45,19 @@ Vec normed(Vec x, RowStats s) {
   return x * Vec(s.rstd);
 }
 
+// Values i .. i + n of a normed row; each product and sum is written out, so that every caller has
+// the same bits.
+template <bool kCentred, class X>
+Vec norm_row_value(const X* x, RowStats s, const float* gain, const float* bias, int64_t i, int n) {
+  const Vec v = normed<kCentred>(load_n(x + i, n), s);
+  if (!gain) return bias ? fma(v, Vec(1.0f), load_n(bias + i, n)) : v;
+  return bias ? fma(v, load_n(gain + i, n), load_n(bias + i, n)) : v * load_n(gain + i, n);
+}
+
 template <bool kCentred, class X, class Y>
 void norm_row(const X* x, RowStats s, const float* gain, const float* bias, Y* y, int64_t c) {
   for_lanes(c, [&](int64_t i, int n) {
-    Vec v = normed<kCentred>(load_n(x + i, n), s);
-    if (gain && bias)
-      v = fma(v, load_n(gain + i, n), load_n(bias + i, n));
-    else if (gain)
-      v = v * load_n(gain + i, n);
-    else if (bias)
-      v += load_n(bias + i, n);
-    store_n(y + i, v, n);
+    store_n(y + i, norm_row_value<kCentred>(x, s, gain, bias, i, n), n);
   });
 }
 

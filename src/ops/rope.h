@@ -67,6 +67,7 @@ struct HeadNormRopeBwd {
   Tensor partial;  // f32 [chunks of kHeadTokens tokens, 2, head_dim]; empty if neither is wanted
 };
 constexpr int64_t kHeadTokens = 64;
+constexpr int64_t kMaxHeadDim = 1024;  // a head's gradient lies on the stack
 void head_norm_rope_fwd(Cpu&, const HeadNormRopeFwd&);
 void head_norm_rope_bwd(Cpu&, const HeadNormRopeBwd&);
 }  // namespace kernel

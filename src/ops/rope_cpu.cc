@@ -1,0 +1,188 @@
+#include <algorithm>
+
+#include "ops/norm_row.h"
+#include "ops/rope.h"
+
+namespace keel::kernel {
+namespace {
+
+// Where the heads of a token lie, and the rows of the tables for its position.
+template <class T>
+struct Heads {
+  T* x;
+  int64_t t, batch_stride, token_stride, head_stride;
+
+  explicit Heads(const Tensor& a)
+      : x(a.data<T>()),
+        t(a.dim(1)),
+        batch_stride(a.stride(0)),
+        token_stride(a.stride(1)),
+        head_stride(a.stride(2)) {}
+  T* head(int64_t token, int64_t h) const {
+    return x + token / t * batch_stride + token % t * token_stride + h * head_stride;
+  }
+};
+
+struct Turn {
+  const float *cos, *sin;
+  const int32_t* segments;
+  int64_t t, half, offset;
+
+  explicit Turn(const HeadNormRope& a)
+      : cos(a.cos.data<float>()),
+        sin(a.sin.data<float>()),
+        segments(a.segments.data<int32_t>()),
+        t(a.x.dim(1)),
+        half(a.x.dim(3) / 2),
+        offset(a.offset) {}
+  int64_t row(int64_t token) const {
+    return (offset + token % t - (segments ? segments[token] : 0)) * half;
+  }
+};
+
+// f(first index, n, cos, sin) over the pairs (i, i + half) of a head.
+template <class F>
+void for_pairs(const Turn& turn, int64_t row, F&& f) {
+  for_lanes(turn.half, [&](int64_t i, int n) {
+    f(i, n, load_n(turn.cos + row + i, n), load_n(turn.sin + row + i, n));
+  });
+}
+
+int64_t grain_tokens(const Tensor& x) {
+  return std::max<int64_t>(1, 8192 / std::max<int64_t>(1, x.dim(2) * x.dim(3)));
+}
+
+// A value of the head in front of the rotation.
+template <QkNorm kNorm, class T>
+Vec before_turn(const T* x, RowStats s, const float* gain, const float* bias, int64_t i, int n) {
+  if constexpr (kNorm == QkNorm::kNone)
+    return load_n(x + i, n);
+  else
+    return norm_row_value<kNorm == QkNorm::kLayer>(x, s, gain, bias, i, n);
+}
+
+template <QkNorm kNorm, class T>
+void forward(const HeadNormRopeFwd& a) {
+  constexpr bool kCentred = kNorm == QkNorm::kLayer;
+  const Heads<T> in(a.in.x);
+  const Turn turn(a.in);
+  const int64_t heads = a.in.x.dim(2), c = a.in.x.dim(3), half = turn.half;
+  const float *gain = a.in.gain.data<float>(), *bias = a.in.bias.data<float>();
+  float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>();
+  T* y = a.y.data<T>();
+  parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), grain_tokens(a.in.x),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t r = begin * heads; r < end * heads; ++r) {
+                      const T* x = in.head(r / heads, r % heads);
+                      T* to = y + r * c;
+                      RowStats s{0.0f, 1.0f};
+                      if constexpr (kNorm != QkNorm::kNone) {
+                        if (a.again)
+                          s = {kCentred ? mean[r] : 0.0f, rstd[r]};
+                        else
+                          s = row_stats<kCentred>(x, c, a.in.eps);
+                        if (kCentred) mean[r] = s.mean;
+                        rstd[r] = s.rstd;
+                        if (!turn.cos) norm_row<kCentred>(x, s, gain, bias, to, c);
+                      }
+                      if (!turn.cos) continue;
+                      for_pairs(turn, turn.row(r / heads), [&](int64_t i, int n, Vec cos, Vec sin) {
+                        const Vec u = before_turn<kNorm>(x, s, gain, bias, i, n);
+                        const Vec v = before_turn<kNorm>(x, s, gain, bias, half + i, n);
+                        store_n(to + i, fma(-v, sin, u * cos), n);
+                        store_n(to + half + i, fma(u, sin, v * cos), n);
+                      });
+                    }
+                  });
+}
+
+// Turns dy back: the gradient of the value in front of the rotation.
+template <class T>
+void turn_back(const Turn& turn, int64_t token, const T* dy, float* d, int64_t c) {
+  if (!turn.cos) {
+    for_lanes(c, [&](int64_t i, int n) { store_n(d + i, load_n(dy + i, n), n); });
+    return;
+  }
+  for_pairs(turn, turn.row(token), [&](int64_t i, int n, Vec cos, Vec sin) {
+    const Vec u = load_n(dy + i, n), v = load_n(dy + turn.half + i, n);
+    store_n(d + i, fma(v, sin, u * cos), n);
+    store_n(d + turn.half + i, fma(-u, sin, v * cos), n);
+  });
+}
+
+template <QkNorm kNorm, class T>
+void head_gradient(const HeadNormRopeBwd& a, const T* x, const float* d, RowStats s, float* dgain,
+                   float* dbias, T* dx) {
+  const int64_t c = a.in.x.dim(3);
+  const float* gain = a.in.gain.data<float>();
+  RowDots dots{0.0f, 0.0f};
+  constexpr bool kCentred = kNorm == QkNorm::kLayer;
+  if constexpr (kNorm != QkNorm::kNone) {
+    dots = norm_row_dots<kCentred>(x, d, s, gain, dgain, dbias, c);
+  }
+  if (!dx) return;
+  for_lanes(c, [&](int64_t i, int n) {
+    Vec g;
+    if constexpr (kNorm == QkNorm::kNone)
+      g = load_n(d + i, n);
+    else
+      g = norm_row_dx<kCentred>(x, d, s, gain, dots, i, n);
+    store_n(dx + i, a.dx.add ? g + load_n(dx + i, n) : g, n);
+  });
+}
+
+template <QkNorm kNorm, class T>
+void backward(const HeadNormRopeBwd& a) {
+  const Heads<T> in(a.in.x), from(a.dy);
+  const Tensor& dx_or_x = a.dx ? a.dx.t : a.in.x;
+  const Heads<T> out(dx_or_x);
+  const Turn turn(a.in);
+  const int64_t heads = a.in.x.dim(2), c = a.in.x.dim(3);
+  const float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>();
+  float* partial = a.partial.data<float>();
+  const bool wants_x = static_cast<bool>(a.dx);
+  parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), kHeadTokens, [&](int64_t begin, int64_t end) {
+    float d[kMaxHeadDim];
+    float* mine = partial ? partial + begin / kHeadTokens * 2 * c : nullptr;
+    if (mine) std::fill(mine, mine + 2 * c, 0.0f);
+    float *dgain = a.dgain ? mine : nullptr, *dbias = a.dbias ? mine + c : nullptr;
+    for (int64_t r = begin * heads; r < end * heads; ++r) {
+      const int64_t token = r / heads, h = r % heads;
+      const RowStats s{mean ? mean[r] : 0.0f, rstd ? rstd[r] : 1.0f};
+      turn_back(turn, token, from.head(token, h), d, c);
+      head_gradient<kNorm>(a, in.head(token, h), d, s, dgain, dbias,
+                           wants_x ? out.head(token, h) : nullptr);
+    }
+  });
+}
+
+template <class F>
+void with_norm(QkNorm norm, F&& f) {
+  switch (norm) {
+    case QkNorm::kNone:
+      return f.template operator()<QkNorm::kNone>();
+    case QkNorm::kRms:
+      return f.template operator()<QkNorm::kRms>();
+    case QkNorm::kLayer:
+      return f.template operator()<QkNorm::kLayer>();
+  }
+}
+
+}  // namespace
+
+void head_norm_rope_fwd(Cpu&, const HeadNormRopeFwd& a) {
+  with_dtype(a.in.x.dtype(), [&]<class T>() {
+    with_norm(a.in.norm, [&]<QkNorm kNorm>() { forward<kNorm, T>(a); });
+  });
+}
+
+void head_norm_rope_bwd(Cpu&, const HeadNormRopeBwd& a) {
+  with_dtype(a.in.x.dtype(), [&]<class T>() {
+    with_norm(a.in.norm, [&]<QkNorm kNorm>() { backward<kNorm, T>(a); });
+  });
+  if (a.partial) {
+    sum_partials(a.partial.data<float>(), a.partial.dim(0), a.in.x.dim(3), a.dgain, a.dbias);
+  }
+}
+
+}  // namespace keel::kernel
