@@ -275,6 +275,7 @@ void Trainer::plan() {
   const bool mask = false;
   Parameters& parameters = model_.parameters();
   parameters.want_gradients(true);
+  reset_counted_flops();
   {
     ArenaScope scope(arena_, signature(true, mask, false));
     parameters.begin_gradients();
@@ -284,6 +285,7 @@ void Trainer::plan() {
     l.rows = {};
     backward(l.loss);
   }
+  training_flops_ = counted_flops();
   NoGrad off;
   ArenaScope scope(arena_, signature(false, mask, false));
   Pass pass = make_pass(mask);

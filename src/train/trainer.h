@@ -69,6 +69,8 @@ class Trainer {
   MemoryUse memory() const;
   // Lays out the memory of training and evaluation steps without computing (kMeta only).
   void plan();
+  // Flops of one training micro-batch, counted by plan().
+  int64_t training_flops() const { return training_flops_; }
   void adopt_layouts(const Trainer& planned) { arena_.adopt(planned.arena_); }
 
  private:
@@ -104,6 +106,7 @@ class Trainer {
   Tensor average_;  // flat, like the weights; empty without train.ema
   Probes probes_;
   int64_t steps_done_ = 0;
+  int64_t training_flops_ = 0;
   std::vector<double> source_sums_, source_targets_;
 };
 

@@ -1,0 +1,101 @@
+#include "train/plan.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <string_view>
+
+#include "backend/cpu/gemm.h"
+#include "core/error.h"
+#include "nn/ffn/ffn.h"
+
+namespace keel {
+namespace {
+
+// Compiled kernels of oneDNN, the program's own pages, buffers of metrics and event files.
+constexpr int64_t kProgramBytes = int64_t{24} << 20;
+
+int64_t ffn_parameters(const Decoder& model) {
+  int64_t n = 0;
+  for (const Parameter& p : model.parameters().list()) {
+    if (p.name.find(".ffn.") != std::string::npos && p.shape.axes() > 1) n += p.shape.size();
+  }
+  return n;
+}
+
+double seconds_of_product(int64_t m, int64_t n, int64_t k, DType type) {
+  const Tensor a = persistent({m, k}, type, DeviceKind::kCpu, "a probe");
+  const Tensor b = persistent({n, k}, type, DeviceKind::kCpu, "a probe");
+  const Tensor c = persistent({m, n}, type, DeviceKind::kCpu, "a probe");
+  double best = 1e30;
+  for (int i = 0; i < 6; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    gemm(cpu(), {.a = a, .b = b, .c = c, .b_transposed = true, .bias = {}});
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    if (i > 0) best = std::min(best, took.count());
+  }
+  return best;
+}
+
+}  // namespace
+
+Plan make_plan(const RunConfig& config, DType compute) {
+  Trainer meta(config, nullptr, DeviceKind::kMeta, compute);
+  meta.plan();
+  Plan plan;
+  plan.parameters = meta.model().parameters().count();
+  plan.ffn_parameters = ffn_parameters(meta.model());
+  plan.plain_ffn_parameters = 8 * config.model.dim * config.model.dim * config.model.layers;
+  plan.bytes = meta.memory();
+  plan.working_bytes = kProgramBytes;
+  plan.flops_per_token = meta.training_flops() / (config.train.batch * config.model.context);
+  return plan;
+}
+
+void check_memory(const Plan& plan, uint64_t available_bytes) {
+  const int64_t need = plan.total_bytes();
+  if (available_bytes == 0 || need <= static_cast<int64_t>(available_bytes)) return;
+  constexpr double kMib = 1024.0 * 1024.0;
+  throw MemoryError(fmt::format(
+      "the run needs {:.0f} MiB and {:.0f} MiB are available: weights {:.0f}, gradients {:.0f}, "
+      "optimizer {:.0f}, activations {:.0f}, working memory {:.0f}; a smaller train.batch (with "
+      "train.accumulate), model.context or model.dim needs less",
+      need / kMib, double(available_bytes) / kMib, plan.bytes.weights / kMib,
+      plan.bytes.gradients / kMib, plan.bytes.optimizer / kMib, plan.bytes.activations / kMib,
+      plan.working_bytes / kMib));
+}
+
+DType resolve_dtype(const RunConfig& config, std::string& reason) {
+  const std::string& wanted = config.train.dtype;
+  if (wanted == "f32") return DType::kF32;
+  const bool has = cpu_has_bf16();
+  if (wanted == "bf16") {
+    if (has) return DType::kBf16;
+    throw DeviceError(fmt::format(
+        "train.dtype: bf16 products need AVX512-BF16 or AMX, oneDNN may use {} here; set "
+        "train.dtype = \"f32\"", onednn_isa()));
+  }
+  if (!has) {
+    reason = fmt::format("f32: no bf16 products here ({})", onednn_isa());
+    return DType::kF32;
+  }
+  const int64_t rows = config.train.batch * config.model.context, dim = config.model.dim;
+  const double f32 = seconds_of_product(rows, 4 * dim, dim, DType::kF32);
+  const double bf16 = seconds_of_product(rows, 4 * dim, dim, DType::kBf16);
+  const bool faster = bf16 * 1.1 < f32;
+  reason = fmt::format("{}: the largest product takes {:.3g} ms in f32, {:.3g} ms in bf16",
+                       faster ? "bf16" : "f32", f32 * 1e3, bf16 * 1e3);
+  return faster ? DType::kBf16 : DType::kF32;
+}
+
+DeviceKind resolve_device(const RunConfig& config) {
+  if (config.train.device == "cpu") return DeviceKind::kCpu;
+  if constexpr (!kHasCuda) {
+    throw DeviceError(
+        "train.device: \"cuda\" needs the program keel-cuda (make cuda); this one computes on the "
+        "cpu");
+  }
+  return DeviceKind::kCuda;
+}
+
+}  // namespace keel

@@ -1,0 +1,36 @@
+// What a run will need, found by running one step on the device kind that computes nothing: the
+// same code as training, so there is no second model of memory.
+#pragma once
+
+#include <cstdint>
+
+#include "train/trainer.h"
+
+namespace keel {
+
+struct Plan {
+  int64_t parameters = 0;
+  // What the feed-forward layers would have with four times the width and no gate, and what they
+  // have: equal but for rounding.
+  int64_t plain_ffn_parameters = 0, ffn_parameters = 0;
+  MemoryUse bytes;
+  int64_t working_bytes = 0;    // scratch of kernels and libraries, estimated
+  int64_t flops_per_token = 0;  // of a training step, counted product by product
+  int64_t total_bytes() const {
+    return bytes.weights + bytes.gradients + bytes.optimizer + bytes.activations + working_bytes;
+  }
+};
+
+// `compute` is the dtype in force. Opens no data. Throws ConfigError when the vocabulary is unknown.
+Plan make_plan(const RunConfig& config, DType compute);
+
+// MemoryError with the numbers when the plan needs more than is available (0: not known).
+void check_memory(const Plan& plan, uint64_t available_bytes);
+
+// f32, or bf16 when asked for and the processor has it; DeviceError otherwise. "auto" measures the
+// model's largest product in both and takes bf16 if it is at least a tenth faster; `reason` says so.
+DType resolve_dtype(const RunConfig& config, std::string& reason);
+// DeviceError for cuda in a program without it.
+DeviceKind resolve_device(const RunConfig& config);
+
+}  // namespace keel

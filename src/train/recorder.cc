@@ -1,0 +1,104 @@
+#include "train/recorder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "train/environment.h"
+
+namespace keel {
+
+Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t resumed_at,
+                   std::function<void(const std::string&)> warn)
+    : store_(dir.metrics()),
+      events_(fs, dir.events(), unix_time(), host_name()),
+      warn_(std::move(warn)),
+      sources_(trainer.data().source_names()) {
+  for (size_t i = 0; i < trainer.probes().attention.size(); ++i) {
+    logit_names_.push_back(fmt::format("attn_logit_max/layer{:02}", i));
+    entropy_names_.push_back(fmt::format("attn_entropy/layer{:02}", i));
+  }
+  if (resumed_at > 0) {
+    store_.remove_after(resumed_at);
+    events_.session_start(unix_time(), resumed_at + 1);
+    on_event(resumed_at, "resume", fmt::format("from step {}", resumed_at));
+  } else {
+    store_.meta("parameters", std::to_string(trainer.model().parameters().count()));
+    store_.meta("data", trainer.data().fingerprint());
+    if (const auto floor = trainer.data().entropy_floor()) {
+      store_.meta("entropy_floor", fmt::format("{}", *floor));
+    }
+  }
+  pass_on_warning();
+}
+
+void Recorder::put(int64_t step, std::string_view name, double value) {
+  store_.metric(step, name, value);
+  events_.scalar(now_, step, name, static_cast<float>(value));
+}
+
+void Recorder::put_eval(int64_t step, std::string_view name, double value) {
+  store_.eval(step, name, value);
+  events_.scalar(now_, step, name, static_cast<float>(value));
+}
+
+void Recorder::put_probes(int64_t step, const Probes& probes) {
+  for (size_t i = 0; i < probes.attention.size(); ++i) {
+    const AttentionProbe& p = probes.attention[i];
+    double largest = 0, entropy = 0;
+    for (float v : p.logit_max) largest = std::max(largest, static_cast<double>(v));
+    for (float v : p.entropy) entropy += static_cast<double>(v);
+    put(step, logit_names_[i], largest);
+    put(step, entropy_names_[i], entropy / static_cast<double>(p.entropy.size()));
+  }
+}
+
+void Recorder::on_step(const Trainer& trainer, const StepResult& r, double seconds) {
+  now_ = unix_time();
+  put(r.step, "loss", r.loss);
+  put(r.step, "grad_norm", r.grad_norm);
+  put(r.step, "lr", r.rate);
+  if (seconds > 0) put(r.step, "tokens_per_second", static_cast<double>(r.tokens) / seconds);
+  for (size_t i = 0; i < r.source_loss.size(); ++i) {
+    put(r.step, "source_loss/" + sources_[i], r.source_loss[i]);
+  }
+  if (trainer.probed()) put_probes(r.step, trainer.probes());
+  store_.end_step();
+  pass_on_warning();
+}
+
+void Recorder::on_eval(const Trainer&, const Evaluation& e) {
+  now_ = unix_time();
+  put_eval(e.step, "val_loss", e.result.loss);
+  if (e.averaged) put_eval(e.step, "val_loss_average", e.averaged->loss);
+  for (size_t i = 0; i < e.result.source_loss.size(); ++i) {
+    put_eval(e.step, "val_source_loss/" + sources_[i], e.result.source_loss[i]);
+  }
+}
+
+void Recorder::on_sample(int64_t step, std::string_view text) {
+  store_.sample(step, text);
+  events_.text(unix_time(), step, "sample", text);
+}
+
+void Recorder::on_checkpoint(int64_t step, const std::string& path) {
+  on_event(step, "save", path);
+  store_.flush();
+}
+
+void Recorder::on_event(int64_t step, std::string_view kind, std::string_view text) {
+  store_.event(step, unix_time(), kind, text);
+  store_.flush();
+  events_.flush();
+  pass_on_warning();
+}
+
+void Recorder::pass_on_warning() {
+  if (const std::string w = store_.take_warning(); !w.empty()) warn_(w);
+  if (!events_failed_ && !events_.error().empty()) {
+    events_failed_ = true;
+    warn_(events_.error());
+  }
+}
+
+}  // namespace keel

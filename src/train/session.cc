@@ -1,0 +1,143 @@
+#include "train/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backend/cpu/gemm.h"
+#include "config/print.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "train/checkpoint.h"
+#include "train/environment.h"
+
+namespace keel {
+namespace {
+
+// What "auto" and 0 stand for is decided once, when the run is created, and kept.
+void settle(Session& s) {
+  RunConfig& c = s.config;
+  std::string reason;
+  const DType compute = resolve_dtype(c, reason);
+  if (!reason.empty()) s.notes.push_back("train.dtype: " + reason);
+  c.train.dtype = std::string(name_of(compute));
+  if (c.schedule.steps == 0) {
+    c.schedule.steps = c.train.steps;
+    s.loaded.origins["schedule.steps"] = "train.steps";
+  }
+}
+
+DType dtype_of_run(const RunConfig& c) {
+  std::string reason;
+  return resolve_dtype(c, reason);
+}
+
+void prepare(Session& s, DeviceKind device) {
+  RunConfig& c = s.config;
+  set_num_threads(static_cast<int>(c.train.threads));
+  const DType compute = dtype_of_run(c);
+  if (c.model.vocab > 0 || c.data.vocab()) {
+    check_memory(make_plan(c, compute), memory_available_bytes());
+  }
+  s.data = Dataset::open(c.data, {.context = c.model.context, .vocab = c.model.vocab,
+                                  .seed = c.data_seed(), .lanes = c.sequences()});
+  if (c.model.vocab == 0) {
+    c.model.vocab = s.data->vocab();
+    s.loaded.origins["model.vocab"] = "data";
+    check_memory(make_plan(c, compute), memory_available_bytes());
+  }
+  s.trainer = std::make_unique<Trainer>(c, s.data.get(), device, compute);
+}
+
+std::string environment_json(const RunConfig&) {
+  return describe_environment(onednn_version() + " " + onednn_isa(), num_threads()).dump();
+}
+
+}  // namespace
+
+Session create_session(Fs& fs, const std::string& config_path,
+                       const std::vector<std::string>& sets, const std::string& out) {
+  Session s;
+  s.loaded = load_config(config_path, sets, s.config);
+  s.notes = s.loaded.notes;
+  const std::string path =
+      out.empty() ? default_run_path(config_path, static_cast<int64_t>(unix_time())) : out;
+  if (fs.exists(path)) {
+    throw ConfigError(fmt::format("--out: {} exists; choose another name, or go on with it: keel "
+                                  "resume {}", path, shell_quote(path)));
+  }
+  const DeviceKind device = resolve_device(s.config);
+  settle(s);
+  prepare(s, device);
+  if (!s.config.train.init.empty()) load_weights(s.config.train.init, s.trainer->model());
+  s.config_text = to_toml(s.config, &s.loaded.origins);
+  s.dir = std::make_unique<RunDir>(RunDir::create(
+      fs, path, {{"config.toml", s.config_text},
+                 {"config.origin.json", origins_json(s.loaded.origins)},
+                 {"env.json", environment_json(s.config)}}));
+  return s;
+}
+
+Session resume_session(Fs& fs, const std::string& run, const std::vector<std::string>& sets) {
+  Session s;
+  s.dir = std::make_unique<RunDir>(RunDir::open(fs, run));
+  s.loaded = load_resolved(s.dir->config(), fs.read_file(s.dir->config(), 1 << 20), sets, s.config);
+  s.notes = s.loaded.notes;
+  const std::string then = s.dir->file("env.json");
+  if (fs.exists(then)) {
+    const Json before = parse_json(fs.read_file(then, 1 << 20), then);
+    const Json now = describe_environment(onednn_version() + " " + onednn_isa(), num_threads());
+    for (const std::string& d : environment_differences(before, now)) {
+      s.notes.push_back("bits may differ from the unbroken run: " + d);
+    }
+  }
+  NewestCheckpoint newest = load_newest_checkpoint(run);
+  for (const SkippedCheckpoint& k : newest.skipped) {
+    s.notes.push_back(fmt::format("skipped {}: {}", k.path, k.reason));
+  }
+  prepare(s, resolve_device(s.config));
+  if (newest.found) {
+    load_trainer(*newest.found, *s.trainer);
+    s.resumed_at = newest.found->step;
+    s.notes.push_back(fmt::format("resuming at step {} from {}, verified, xxh3 {}", s.resumed_at,
+                                  newest.found->path, newest.found->manifest_hash));
+  } else {
+    if (!s.config.train.init.empty()) load_weights(s.config.train.init, s.trainer->model());
+    s.notes.push_back("no checkpoint verifies: starting at step 0");
+  }
+  remove_checkpoint_leftovers(fs, run);
+  s.config_text = to_toml(s.config, &s.loaded.origins);
+  fs.replace_file(s.dir->config(), s.config_text);
+  fs.replace_file(s.dir->file("config.origin.json"), origins_json(s.loaded.origins));
+  return s;
+}
+
+TrainedModel open_model(const std::string& from) {
+  Fs& fs = real_fs();
+  TrainedModel m;
+  LoadedCheckpoint checkpoint;
+  if (fs.is_dir(join_path(from, "ckpt"))) {
+    NewestCheckpoint newest = load_newest_checkpoint(from);
+    for (const SkippedCheckpoint& k : newest.skipped) {
+      m.notes.push_back(fmt::format("skipped {}: {}", k.path, k.reason));
+    }
+    if (!newest.found) throw DataError(fmt::format("{}: the run has no checkpoint", from));
+    checkpoint = std::move(*newest.found);
+  } else if (fs.is_dir(from)) {
+    checkpoint = load_checkpoint(from);
+  } else {
+    throw DataError(fmt::format("{}: no such run or checkpoint", from));
+  }
+  m.path = checkpoint.path;
+  m.step = checkpoint.step;
+  load_resolved(m.path + "/config.toml", checkpoint.text("config.toml"), {}, m.config);
+  m.tokenizer = load_tokenizer(checkpoint.text("tokenizer.json"), m.path + "/tokenizer.json");
+  const DType compute = dtype_of_run(m.config);
+  m.model = std::make_unique<Decoder>(m.config.model, m.config.vocab(), resolve_device(m.config),
+                                      compute);
+  load_weights(checkpoint.model, *m.model);
+  m.model->parameters().want_gradients(false);
+  return m;
+}
+
+}  // namespace keel
