@@ -22,12 +22,12 @@ class Schedule {
   virtual ~Schedule() = default;
 
   // Factor in [0, 1] of step s, counted from 0: (s + 1) / warmup during the warm-up (s < warmup),
-  // then shape(s), which starts at 1 in step `warmup`; from step `steps` on the value of that step.
+  // then shape(s); from step `steps` on the value of that step.
   double factor(int64_t step) const;
   const ScheduleArgs& args() const { return args_; }
 
  protected:
-  // s in [warmup, steps].
+  // s in [warmup, steps]; 1 at the start (inverse_sqrt: one step earlier), never rising.
   virtual double shape(int64_t s) const = 0;
   // 0 in step `warmup`, 1 in step `steps`.
   double progress(int64_t s) const;
