@@ -54,7 +54,7 @@ std::unique_ptr<Dataset> Dataset::open(const DataConfig& config, const DatasetAr
 std::unique_ptr<Dataset> Dataset::open_eval(const std::string& path, const Tokenizer& tokenizer,
                                             const DatasetArgs& args) {
   std::unique_ptr<FileReader> reader = reader_for(path, tokenizer);
-  check_vocab(*reader, "text", args);
+  check_vocab(*reader, reader->kind(), args);
   std::vector<OpenedSource> sources;
   sources.push_back({path, 0.0, reader->open_eval({path}, args)});
   std::unique_ptr<Dataset> set(new Dataset(std::move(reader), args));

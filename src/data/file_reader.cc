@@ -94,6 +94,10 @@ std::vector<std::string> expand_paths(const std::vector<std::string>& paths,
   return files;
 }
 
+std::vector<std::string> FileReader::files(const std::vector<std::string>& paths) const {
+  return expand_paths(paths, endings());
+}
+
 std::optional<int64_t> FileReader::vocab() const {
   const int64_t n = tokenizer().vocab();
   return n > 0 ? std::optional(n) : std::nullopt;
@@ -113,7 +117,7 @@ std::shared_ptr<const TokenStore> FileReader::load_shared(const std::vector<std:
 }
 
 CorpusSource::Setup FileReader::split(const SourceConfig& source, const DatasetArgs& args) const {
-  std::vector<std::string> files = expand_paths(source.path, endings());
+  std::vector<std::string> files = this->files(source.path);
   std::vector<std::string> held_out;
   if (named_split() && options_.val_path.empty()) {
     const auto first = std::stable_partition(files.begin(), files.end(),
@@ -181,7 +185,7 @@ std::unique_ptr<Source> FileReader::open_eval(const std::vector<std::string>& pa
                                               const DatasetArgs& args) {
   CorpusSource::Setup setup;
   setup.context = args.context;
-  setup.eval.store = load_shared(expand_paths(paths, endings()), args.vocab);
+  setup.eval.store = load_shared(files(paths), args.vocab);
   const int64_t tokens = setup.eval.store->tokens();
   if (tokens < 2) {
     throw DataError(fmt::format("{}: {} tokens, but nothing can be predicted with fewer than 2",

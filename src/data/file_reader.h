@@ -22,13 +22,15 @@ class FileReader : public Reader {
   // The files of `paths` as one source that is validation from end to end, for any length above
   // one token.
   std::unique_ptr<Source> open_eval(const std::vector<std::string>& paths, const DatasetArgs& args);
+  virtual std::string kind() const = 0;  // its name in the registry
+  // The files that paths mean, and their tokens in that order. Both throw DataError.
+  std::vector<std::string> files(const std::vector<std::string>& paths) const;
+  virtual TokenStore load(const std::vector<std::string>& files) const = 0;
 
  protected:
   explicit FileReader(const FileOptions& options) : options_(options) {}
   // Files of a folder that this reader takes: endings such as ".txt".
   virtual std::vector<std::string> endings() const = 0;
-  // Files in order, each at least there. Throws DataError.
-  virtual TokenStore load(const std::vector<std::string>& files) const = 0;
   // Whether files of a folder that are named train and val are split by their names.
   virtual bool named_split() const { return false; }
 

@@ -20,10 +20,11 @@ class JsonlReader final : public FileReader {
   explicit JsonlReader(const Config& config);
 
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  std::string kind() const override { return "jsonl"; }
+  TokenStore load(const std::vector<std::string>& files) const override;
 
  protected:
   std::vector<std::string> endings() const override { return {".jsonl", ".jsonl.zst"}; }
-  TokenStore load(const std::vector<std::string>& files) const override;
 
  private:
   std::unique_ptr<Tokenizer> tokenizer_;

@@ -86,10 +86,10 @@ void Language::weigh(std::span<float> weights) const {
 
 std::vector<OpenedSource> Language::open(const DatasetArgs& args) {
   std::vector<OpenedSource> result;
-  result.push_back(
-      {kind_, 1.0,
-       std::make_unique<LanguageSource>(*this, args, static_cast<uint64_t>(seed_), val_tokens_,
-                                        fmt::format("{} {:016x} {}", kind_, options_hash_, *vocab()))});
+  result.push_back({kind_, 1.0,
+                    std::make_unique<LanguageSource>(
+                        *this, args, static_cast<uint64_t>(seed_), val_tokens_,
+                        fmt::format("{} {:016x} {}", kind_, options_hash_, *vocab()))});
   return result;
 }
 

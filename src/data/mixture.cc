@@ -23,14 +23,14 @@ Mixture::Mixture(const std::vector<double>& weights, uint64_t seed) {
   for (size_t i = 0; i < weights.size(); ++i) {
     Turn turn;
     // The last source that has a weight takes all that is left, whatever rounding did to `rest`.
-    const bool last =
-        std::accumulate(weights.begin() + static_cast<std::ptrdiff_t>(i) + 1, weights.end(), 0.0) == 0.0;
+    const bool last = std::accumulate(weights.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                      weights.end(), 0.0) == 0.0;
     if (weights[i] > 0) {
       turn.share =
           last ? uint64_t{1} << kUnitBits
                : static_cast<uint64_t>(std::llround(std::ldexp(weights[i] / rest, kUnitBits)));
     }
-    turn.phase = last ? 0 : mix64(mix64(seed) + i) >> (64 - kUnitBits);
+    turn.phase = last ? 0 : mix64(mix64(seed + 1) + i + 1) >> (64 - kUnitBits);
     turns_.push_back(turn);
     rest -= weights[i];
   }

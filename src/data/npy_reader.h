@@ -15,10 +15,11 @@ class NpyReader final : public FileReader {
   explicit NpyReader(const Config& config) : FileReader(config), tokenizer_(config.tokenizer()) {}
 
   const Tokenizer& tokenizer() const override { return tokenizer_; }
+  std::string kind() const override { return "npy"; }
+  TokenStore load(const std::vector<std::string>& files) const override;
 
  protected:
   std::vector<std::string> endings() const override { return {".npy"}; }
-  TokenStore load(const std::vector<std::string>& files) const override;
   bool named_split() const override { return true; }
 
  private:

@@ -25,10 +25,11 @@ class ShardsReader final : public FileReader {
       : FileReader(config), tokenizer_(config.tokenizer()) {}
 
   const Tokenizer& tokenizer() const override { return tokenizer_; }
+  std::string kind() const override { return "shards"; }
+  TokenStore load(const std::vector<std::string>& files) const override;
 
  protected:
   std::vector<std::string> endings() const override { return {".bin"}; }
-  TokenStore load(const std::vector<std::string>& files) const override;
   bool named_split() const override { return true; }
 
  private:

@@ -19,10 +19,11 @@ class TextReader final : public FileReader {
   explicit TextReader(const Config& config);
 
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  std::string kind() const override { return "text"; }
+  TokenStore load(const std::vector<std::string>& files) const override;
 
  protected:
   std::vector<std::string> endings() const override { return {".txt"}; }
-  TokenStore load(const std::vector<std::string>& files) const override;
 
  private:
   std::unique_ptr<Tokenizer> tokenizer_;

@@ -1,6 +1,7 @@
 #include "data/tokenizer.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "core/error.h"
 #include "data/byte_tokenizer.h"
@@ -22,12 +23,18 @@ const Registry<Tokenizer>& tokenizers() {
 std::unique_ptr<Tokenizer> load_tokenizer(std::string_view json, const std::string& name) {
   const Json saved = parse_json(json, name);
   if (!saved.is_object()) throw DataError(fmt::format("{}: not a tokenizer's object", name));
-  const std::string& kind = saved.at("kind").as_string();
-  if (!tokenizers().known(kind)) {
-    throw DataError(fmt::format("{}: unknown tokenizer \"{}\"", name, kind));
+  std::unique_ptr<Tokenizer> tokenizer;
+  try {
+    const std::string& kind = saved.at("kind").as_string();
+    if (!tokenizers().known(kind)) {
+      throw DataError(fmt::format("unknown tokenizer \"{}\" (known: {})", kind,
+                                  fmt::join(tokenizers().names(), " ")));
+    }
+    tokenizer = tokenizers().make(kind);
+    tokenizer->restore(saved);
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", name, error.what()));
   }
-  auto tokenizer = tokenizers().make(kind);
-  tokenizer->restore(saved);
   return tokenizer;
 }
 

@@ -36,8 +36,8 @@ std::string_view ZstdStream::next() {
     ZSTD_outBuffer out{s.out.data(), s.out.size(), 0};
     s.wanted = ZSTD_decompressStream(s.context, &out, &s.in);
     if (ZSTD_isError(s.wanted)) {
-      throw DataError(fmt::format("{}: byte {} of the compressed file: {}", s.name, s.in.pos,
-                                  ZSTD_getErrorName(s.wanted)));
+      throw DataError(
+          fmt::format("{}: not sound zstd data: {}", s.name, ZSTD_getErrorName(s.wanted)));
     }
     if (out.pos > 0) return {s.out.data(), out.pos};
     if (s.in.pos == before && s.wanted != 0) {
