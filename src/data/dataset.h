@@ -25,7 +25,8 @@ class Dataset {
   // then DataError (missing, empty, binary, truncated, too short, an id beyond the vocabulary),
   // IoError when the token cache cannot be written.
   static std::unique_ptr<Dataset> open(const DataConfig& config, const DatasetArgs& args);
-  // A file or folder of which every token is a validation target, for `keel eval`. What it is
+  // A file or folder that has no training sequences: every token but the first is a validation
+  // target, for `keel eval`. What it is
   // shows in its name: .jsonl, .jsonl.zst, .bin, .npy, else text. `tokenizer` is that of the run.
   static std::unique_ptr<Dataset> open_eval(const std::string& path, const Tokenizer& tokenizer,
                                             const DatasetArgs& args);

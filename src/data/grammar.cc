@@ -163,6 +163,7 @@ void Grammar::make_nonterminal(int64_t index, const Config& config) {
 void Grammar::generate(Draws& draws, std::span<int32_t> tokens) const {
   thread_local std::vector<int32_t> due;  // the derivation's stack, the next symbol last
   due.clear();
+  due.reserve(tokens.size() * (kMaxTail + 1) + 2);  // all that so many productions can leave
   for (int32_t& token : tokens) {
     if (due.empty()) due = {end_, -1};
     const int32_t symbol = due.back();
