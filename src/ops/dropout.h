@@ -22,6 +22,12 @@ struct DropoutSite {
 Var dropout(const Var& x, const DropoutSite& site);
 
 namespace kernel {
+// Element e of a row (all axes but the first) takes number e / 64 % 4 of Philox block e / 256 * 64
+// + e % 64, so that neighbours come from neighbouring blocks and one block serves four vectors.
+constexpr int64_t kDropoutLane = 64, kDropoutGroup = 4 * kDropoutLane;
+// An element is kept if its number is at least this.
+uint32_t dropout_threshold(float p);
+
 // to (+)= kept and scaled `from`: forward from x to y, backward from dy to dx.
 struct Dropout {
   Tensor from;

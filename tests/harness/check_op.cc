@@ -12,6 +12,7 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "core/philox.h"
+#include "ops/copy.h"
 
 namespace keel::test {
 namespace {
@@ -149,14 +150,7 @@ Outcome Case::call(const Tensors& x, const std::vector<bool>& wants, int backwar
       for (size_t k = 0; k < y.size(); ++k) {
         if (!node.wants(static_cast<int>(k))) continue;
         out.rebuilt &= same_bits(saved[k].get(), out.y[k]);
-        const Grad g = node.grad_of(static_cast<int>(k));
-        const std::vector<float> dy = to_host(dy_[k]);
-        for (int64_t e = 0; e < g.t.size(); ++e) {
-          if (g.t.dtype() == DType::kBf16)
-            g.t.data<bf16>()[e] = bf16(dy[e]);
-          else
-            g.t.data<float>()[e] = dy[e];
-        }
+        kernel::copy(cpu(), {dy_[k], node.grad_of(static_cast<int>(k))});
       }
     };
     switch (y.size()) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "harness/expect_error.h"
 #include "ops/activation_cases.h"
 
 namespace keel::test {
@@ -50,12 +51,8 @@ TEST(Activation, Ends) {
 
 TEST(Activation, NeedsContiguousMemory) {
   const Tensor x = normal_tensor({2, 8}, 1).slice(1, 0, 3);
-  try {
-    activation(x, Activation::kSilu);
-    FAIL();
-  } catch (const ShapeError& e) {
-    EXPECT_STREQ(e.what(), "activation: x [2, 3] must be contiguous");
-  }
+  expect_error<ShapeError>("activation: x [2, 3] must be contiguous",
+                           [&] { activation(x, Activation::kSilu); });
 }
 
 }  // namespace

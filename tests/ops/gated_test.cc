@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "harness/expect_error.h"
 #include "ops/activation_cases.h"
 
 namespace keel::test {
@@ -45,12 +46,9 @@ TEST(Gated, KeepsLeadingAxes) {
 }
 
 TEST(Gated, OddWidthIsAnError) {
-  try {
+  expect_error<ShapeError>("gated: gate_up is [2, 7], the last axis must be even", [&] {
     gated(normal_tensor({2, 7}, 1), Activation::kSilu);
-    FAIL();
-  } catch (const ShapeError& e) {
-    EXPECT_STREQ(e.what(), "gated: gate_up is [2, 7], the last axis must be even");
-  }
+  });
 }
 
 }  // namespace

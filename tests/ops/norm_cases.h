@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "harness/check_op.h"
+#include "harness/expect_error.h"
 #include "ops/norm.h"
 
 namespace keel::test {
@@ -110,27 +111,17 @@ struct NormCases {
     EXPECT_FALSE(gain.written);
   }
 
-  template <class F>
-  static void expect_shape_error(const std::string& what, F&& f) {
-    try {
-      f();
-      ADD_FAILURE() << "no error: " << what;
-    } catch (const ShapeError& e) {
-      EXPECT_EQ(e.what(), what);
-    }
-  }
-
   void errors() const {
     const Tensor x = normal_tensor({2, 8}, 1), bad = normal_tensor({7}, 2);
     const std::string n = name;
-    expect_shape_error(n + ": gain has 7 values, last axis of x has 8",
-                       [&] { norm(x, bad, {}, 1e-5f, DType::kF32); });
-    expect_shape_error(n + ": bias has 7 values, last axis of x has 8",
-                       [&] { norm(x, {}, bad, 1e-5f, DType::kF32); });
-    expect_shape_error(n + ": x [2, 4] must be contiguous",
-                       [&] { norm(x.slice(1, 0, 4), {}, {}, 1e-5f, DType::kF32); });
-    expect_shape_error("add_" + n + ": x is [2, 8], branch is [1, 8]",
-                       [&] { add_norm(x, x.slice(0, 0, 1), {}, {}, 1e-5f, DType::kF32); });
+    expect_error<ShapeError>(n + ": gain has 7 values, last axis of x has 8",
+                             [&] { norm(x, bad, {}, 1e-5f, DType::kF32); });
+    expect_error<ShapeError>(n + ": bias has 7 values, last axis of x has 8",
+                             [&] { norm(x, {}, bad, 1e-5f, DType::kF32); });
+    expect_error<ShapeError>(n + ": x [2, 4] must be contiguous",
+                             [&] { norm(x.slice(1, 0, 4), {}, {}, 1e-5f, DType::kF32); });
+    expect_error<ShapeError>("add_" + n + ": x is [2, 8], branch is [1, 8]",
+                             [&] { add_norm(x, x.slice(0, 0, 1), {}, {}, 1e-5f, DType::kF32); });
   }
 };
 

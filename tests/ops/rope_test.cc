@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "harness/check_op.h"
+#include "harness/expect_error.h"
 #include "ops/layer_norm.h"
 #include "ops/rms_norm.h"
 
@@ -205,48 +206,39 @@ TEST(Rope, TablesAreRightFarOut) {
   EXPECT_FLOAT_EQ(r.sin.data<float>()[200001], static_cast<float>(std::sin(1e3)));
 }
 
-template <class F>
-void expect_error(const std::string& what, F&& f) {
-  try {
-    f();
-    ADD_FAILURE() << "no error: " << what;
-  } catch (const ShapeError& e) {
-    EXPECT_EQ(e.what(), what);
-  }
-}
-
 TEST(Rope, Errors) {
-  expect_error("rope: head_dim is 7, it must be even", [] { rope_tables(4, 7, kBase); });
+  expect_error<ShapeError>("rope: head_dim is 7, it must be even",
+                           [] { rope_tables(4, 7, kBase); });
   const Tensor qkv = normal_tensor({2, 4, 32}, 1);
   const QkvOptions right = options({2, 4, 2, 1, 8});
   QkvOptions o = right;
   o.kv_heads = 2;
-  expect_error(
+  expect_error<ShapeError>(
       "split_qkv: qkv is [2, 4, 32], its last axis must have 48 values: 2 + 2 x 2 heads of 8",
       [&] { split_qkv(qkv, {}, o); });
   o = right;
   o.offset = 1;
-  expect_error("split_qkv: positions 1 to 4 are outside the 4 of the tables",
-               [&] { split_qkv(qkv, {}, o); });
+  expect_error<ShapeError>("split_qkv: positions 1 to 4 are outside the 4 of the tables",
+                           [&] { split_qkv(qkv, {}, o); });
   o = right;
   o.rope = rope_tables(4, 6, kBase);
-  expect_error("split_qkv: rope tables are [4, 3] and [4, 3], head_dim is 8",
-               [&] { split_qkv(qkv, {}, o); });
+  expect_error<ShapeError>("split_qkv: rope tables are [4, 3] and [4, 3], head_dim is 8",
+                           [&] { split_qkv(qkv, {}, o); });
   o = right;
   o.segments = from_host({4, 2}, std::vector<int32_t>(8));
-  expect_error("split_qkv: segments is i32 [4, 2], must be i32 [2, 4]",
-               [&] { split_qkv(qkv, {}, o); });
+  expect_error<ShapeError>("split_qkv: segments is i32 [4, 2], must be i32 [2, 4]",
+                           [&] { split_qkv(qkv, {}, o); });
   o = right;
   const Tensor gain = normal_tensor({7}, 1), fits = normal_tensor({8}, 1);
-  expect_error("split_qkv: gains or biases are given, but q and k are not normed", [&] {
+  expect_error<ShapeError>("split_qkv: gains or biases are given, but q and k are not normed", [&] {
     split_qkv(qkv, {fits, {}, {}, {}}, o);
   });
   o.norm = QkNorm::kRms;
-  expect_error("split_qkv: k_gain has 7 values, last axis of x has 8", [&] {
+  expect_error<ShapeError>("split_qkv: k_gain has 7 values, last axis of x has 8", [&] {
     split_qkv(qkv, {{}, gain, {}, {}}, o);
   });
   o = options({1, 1, 1, 0, 2048, QkNorm::kNone, false});
-  expect_error("split_qkv: head_dim 2048 is more than 1024", [&] {
+  expect_error<ShapeError>("split_qkv: head_dim 2048 is more than 1024", [&] {
     split_qkv(normal_tensor({1, 1, 2048}, 1), {}, o);
   });
 }
