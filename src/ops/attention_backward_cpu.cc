@@ -12,18 +12,23 @@ using namespace tile;
 
 struct Scratch {
   float *q, *q_columns, *dy, *dy_columns, *dq, *k, *v, *weights, *gradients, *slope, *keep;
-  float *dk, *dv;  // sums of this unit, where they cannot go straight to their place
+  float *dk, *dv;        // sums of this unit, where they cannot go straight to their place
+  unsigned char* begun;  // of each tile of keys: its sums hold something
   int64_t width;
 
-  static size_t floats(int64_t width, int64_t sum_rows) {
-    return static_cast<size_t>(7 * kTile * width + 4 * kTile * kTile + 2 * sum_rows * width);
+  static int64_t flags(int64_t tk) { return round_up((tk + kTile - 1) / kTile, 64); }
+  static size_t floats(int64_t width, int64_t tk, int64_t sum_rows) {
+    return static_cast<size_t>(7 * kTile * width + 4 * kTile * kTile + 2 * sum_rows * width +
+                               flags(tk) / 4);
   }
-  Scratch(float* p, int64_t w, int64_t sum_rows) : width(w) {
+  Scratch(float* p, int64_t w, int64_t tk, int64_t sum_rows) : width(w) {
     const auto take = [&p](int64_t n) { return std::exchange(p, p + n); };
     for (float** x : {&q, &q_columns, &dy, &dy_columns, &dq, &k, &v}) *x = take(kTile * w);
     for (float** x : {&weights, &gradients, &slope, &keep}) *x = take(kTile * kTile);
     dk = take(sum_rows * w);
     dv = take(sum_rows * w);
+    begun = reinterpret_cast<unsigned char*>(take(flags(tk) / 4));
+    std::fill_n(begun, flags(tk), static_cast<unsigned char>(0));
   }
 };
 
@@ -96,13 +101,19 @@ void add_rows(float* sum, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes) store(sum + i, load(sum + i) + load(x + i));
 }
 
-// The sums over queries go straight to the gradient if it is f32 in whole vectors, and if dq is not
-// written to the same memory (one value passed as q and k).
+// The sums over queries go straight to the gradients if these are f32 in whole vectors, and no two
+// gradients are one (one value passed as q and k).
 bool sums_in_place(const AttentionBwd& a) {
   if (a.splits > 1 || a.q.dtype() != DType::kF32 || a.q.dim(3) % kHeadPad != 0) return false;
-  const void* dq = a.dq.t.raw();
-  return !dq || (dq != a.dk.t.raw() && dq != a.dv.t.raw());
+  const void *dq = a.dq.t.raw(), *dk = a.dk.t.raw(), *dv = a.dv.t.raw();
+  return !(dq && (dq == dk || dq == dv)) && !(dk && dk == dv);
 }
+
+// Where a unit gathers dk or dv. add: what was there before counts.
+struct Sums {
+  Rows<float> rows{nullptr, 0};
+  bool add = false;
+};
 
 template <class T>
 class Unit {
@@ -123,28 +134,39 @@ class Unit {
     for (int64_t i = split_; i < group * tiles; i += splits_) {
       run_queries(kv_ * group + i / tiles, i % tiles * kTile);
     }
+    clear_unseen(dk_);
+    clear_unseen(dv_);
     if (a_.partial || sums_in_place(a_)) return;
     const int64_t tk = a_.k.dim(1), hd = a_.k.dim(3);
-    if (a_.dk) write_rows(dk_.p, tk, hd, s_.width, a_.dk.add, head_rows<T>(a_.dk.t, batch_, kv_));
-    if (a_.dv) write_rows(dv_.p, tk, hd, s_.width, a_.dv.add, head_rows<T>(a_.dv.t, batch_, kv_));
+    for (const auto& [g, sums] : {std::pair(&a_.dk, &dk_), std::pair(&a_.dv, &dv_)}) {
+      if (!*g) continue;
+      write_rows(sums->rows.p, tk, hd, s_.width, g->add, head_rows<T>(g->t, batch_, kv_));
+    }
   }
 
  private:
-  // Where the sums over queries are gathered, zeroed unless they are added to.
-  Rows<float> sums_of(const Grad& g, float* scratch, int64_t which) {
-    const int64_t tk = a_.k.dim(1);
-    if (!g) return {nullptr, 0};
-    Rows<float> r{scratch, s_.width};
+  Sums sums_of(const Grad& g, float* scratch, int64_t which) {
+    if (!g) return {};
     if (a_.partial) {
       const int64_t heads = a_.k.dim(0) * a_.k.dim(2), at = batch_ * a_.k.dim(2) + kv_;
-      r.p = a_.partial.template data<float>() +
-            ((which * heads + at) * splits_ + split_) * tk * s_.width;
-    } else if (sums_in_place(a_)) {
-      r = head_rows<float>(g.t, batch_, kv_);
-      if (g.add) return r;
+      const int64_t copy = (which * heads + at) * splits_ + split_;
+      return {{a_.partial.template data<float>() + copy * a_.k.dim(1) * s_.width, s_.width}};
     }
-    for (int64_t i = 0; i < tk; ++i) std::fill_n(r.at(i), s_.width, 0.0f);
-    return r;
+    if (sums_in_place(a_)) return {head_rows<float>(g.t, batch_, kv_), g.add};
+    return {{scratch, s_.width}};
+  }
+
+  void add_sums(const Tile& t, const float* s, const float* rows, const Sums& to) const {
+    if (!to.rows.p) return;
+    sum_over_queries(t, s, rows, s_.width, to.rows.from(t.first_key),
+                     to.add || s_.begun[t.first_key / kTile]);
+  }
+
+  void clear_unseen(const Sums& sums) const {
+    if (!sums.rows.p || sums.add) return;
+    for (int64_t i = 0; i < a_.k.dim(1); ++i) {
+      if (!s_.begun[i / kTile]) std::fill_n(sums.rows.at(i), s_.width, 0.0f);
+    }
   }
 
   // Packs q and dy of one tile of queries and computes its row terms.
@@ -210,15 +232,16 @@ class Unit {
     if (passes) apply_passes(a_.args, t, batch_, head, s_.weights, s_.slope);
     if (drop) draw_kept(a_.args, t, dropout_row(a_.args, a_.q, batch_, head), s_.keep);
     score_gradients(t, terms_, a_.args.scale, s_, drop, passes);
-    if (a_.dv) sum_over_queries(t, s_.weights, s_.dy, s_.width, dv_.from(t.first_key));
-    if (a_.dk) sum_over_queries(t, s_.gradients, s_.q, s_.width, dk_.from(t.first_key));
+    add_sums(t, s_.weights, s_.dy, dv_);
+    add_sums(t, s_.gradients, s_.q, dk_);
+    s_.begun[t.first_key / kTile] = 1;
     if (a_.dq) sum_over_keys(t, s_.gradients, s_.k, s_.width, s_.dq, started);
   }
 
   const AttentionBwd& a_;
   const Scratch& s_;
   int64_t batch_, kv_, split_, splits_;
-  Rows<float> dk_, dv_;
+  Sums dk_, dv_;
   RowTerms terms_;
 };
 
@@ -247,10 +270,10 @@ void backward(const AttentionBwd& a) {
   const int64_t heads = a.k.dim(2), width = round_up(a.q.dim(3), kHeadPad);
   const int64_t splits = a.splits, pairs = a.k.dim(0) * heads;
   const int64_t sum_rows = a.partial || sums_in_place(a) ? 0 : a.k.dim(1);
-  const size_t floats = Scratch::floats(width, sum_rows);
+  const size_t floats = Scratch::floats(width, a.k.dim(1), sum_rows);
   reserve_worker_scratch(floats * sizeof(float));
   parallel_for(pairs * splits, [&](int64_t unit) {
-    const Scratch s(worker_floats(floats), width, sum_rows);
+    const Scratch s(worker_floats(floats), width, a.k.dim(1), sum_rows);
     const int64_t pair = unit / splits;
     Unit<T>(a, pair / heads, pair % heads, unit % splits, splits, s).run();
   });

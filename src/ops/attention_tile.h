@@ -120,8 +120,9 @@ void key_by_query(const Tile& t, bool whole, Rows<const float> a, const float* b
 // c[query] += sum over keys of s[key][query] b[key]; b[keys, width]. Unless add, c[query] = it.
 void sum_over_keys(const Tile& t, const float* s, const float* b, int64_t width, float* c,
                    bool add);
-// c[key] += sum over queries of s[key][query] b[query]; b[queries, width].
-void sum_over_queries(const Tile& t, const float* s, const float* b, int64_t width, Rows<float> c);
+// c[key] += sum over queries of s[key][query] b[query]; b[queries, width]. Unless add, c[key] = it.
+void sum_over_queries(const Tile& t, const float* s, const float* b, int64_t width, Rows<float> c,
+                      bool add);
 
 // Applies the passes; slope may be null, else it becomes their derivative.
 void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64_t head, float* s,

@@ -13,19 +13,6 @@ using Longs = uint64_t __attribute__((vector_size(kLanes * 4)));
 
 constexpr int32_t kNone = std::numeric_limits<int32_t>::max();
 
-void see(const AttentionArgs& args, const int32_t* segment_start, int64_t query, int64_t tk,
-         int32_t* lo, int32_t* hi) {
-  const int64_t p = args.query_offset + query;
-  int64_t first = segment_start ? std::max(segment_start[query], 0) : 0, end = tk;
-  if (args.causal) end = std::min(end, p + 1);
-  if (args.window > 0) {
-    first = std::max(first, p - args.window + 1);
-    end = std::min(end, p + args.window);
-  }
-  *lo = first < end ? static_cast<int32_t>(first) : kNone;
-  *hi = first < end ? static_cast<int32_t>(end) : 0;
-}
-
 // One stage of a transpose: lanes whose bit `Step` differs change places between two rows.
 template <int Step, bool Second, int... I>
 VecData exchange(VecData a, VecData b, std::integer_sequence<int, I...>) {
@@ -85,22 +72,39 @@ void philox(Words c[4], std::array<uint32_t, 2> key) {
 Visible visible_keys(const AttentionArgs& args, int64_t batch, int64_t first_query, int64_t queries,
                      int64_t tk) {
   Visible v;
-  const Tensor& start = args.segment_start;
-  const int32_t* row = start ? start.data<int32_t>() + batch * start.stride(0) : nullptr;
-  for (int64_t i = 0; i < kTile; ++i) {
-    see(args, row, first_query + std::min(i, queries - 1), tk, v.lo + i, v.hi + i);
+  const auto keys = static_cast<int32_t>(tk), last = static_cast<int32_t>(queries - 1);
+  const auto first = static_cast<int32_t>(args.query_offset + first_query);
+  const auto window =
+      static_cast<int32_t>(args.window > 0 ? std::min<int64_t>(args.window, kNone / 2) : kNone / 2);
+  const int32_t ahead = args.causal ? 1 : window;
+  for (int32_t i = 0; i < kTile; ++i) {
+    const int32_t p = first + std::min(i, last);
+    v.lo[i] = std::max(0, p - window + 1);
+    v.hi[i] = std::min(keys, p + ahead);
   }
-  v.any_lo = kNone;
-  v.all_hi = kNone;
+  if (const Tensor& start = args.segment_start) {
+    const int32_t* row = start.data<int32_t>() + batch * start.stride(0) + first_query;
+    for (int32_t i = 0; i < kTile; ++i) v.lo[i] = std::max(v.lo[i], row[std::min(i, last)]);
+  }
+  v.any_lo = v.all_hi = kNone;
   v.any_hi = v.all_lo = 0;
   for (int64_t j = 0; j < kVecs; ++j) {
-    const int32_t *lo = v.lo + j * kLanes, *hi = v.hi + j * kLanes;
-    v.vec_lo[j] = *std::min_element(lo, lo + kLanes);
-    v.vec_hi[j] = *std::max_element(hi, hi + kLanes);
-    v.any_lo = std::min(v.any_lo, v.vec_lo[j]);
-    v.any_hi = std::max(v.any_hi, v.vec_hi[j]);
-    v.all_lo = std::max<int64_t>(v.all_lo, *std::max_element(lo, lo + kLanes));
-    v.all_hi = std::min<int64_t>(v.all_hi, *std::min_element(hi, hi + kLanes));
+    int32_t lo = kNone, hi = 0, inner_lo = 0, inner_hi = kNone;
+    for (int64_t i = j * kLanes; i < (j + 1) * kLanes; ++i) {
+      const bool none = v.lo[i] >= v.hi[i];
+      v.lo[i] = none ? kNone : v.lo[i];
+      v.hi[i] = none ? 0 : v.hi[i];
+      lo = std::min(lo, v.lo[i]);
+      hi = std::max(hi, v.hi[i]);
+      inner_lo = std::max(inner_lo, v.lo[i]);
+      inner_hi = std::min(inner_hi, v.hi[i]);
+    }
+    v.vec_lo[j] = lo;
+    v.vec_hi[j] = hi;
+    v.any_lo = std::min<int64_t>(v.any_lo, lo);
+    v.any_hi = std::max<int64_t>(v.any_hi, hi);
+    v.all_lo = std::max<int64_t>(v.all_lo, inner_lo);
+    v.all_hi = std::min<int64_t>(v.all_hi, inner_hi);
   }
   return v;
 }
@@ -124,18 +128,33 @@ void transpose(const float* x, int64_t rows, int64_t width, float scale, float* 
   }
 }
 
+namespace {
+
+// Vectors of queries, first to last, of which one at least sees some of the keys [key, key + n).
+struct Span {
+  int64_t first, last;
+};
+Span vecs_that_see(const Tile& t, int64_t key, int64_t n) {
+  Span s{t.vecs(), -1};
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    if (t.begin(j) >= key + n || t.end(j) <= key) continue;
+    s.first = std::min(s.first, j);
+    s.last = j;
+  }
+  return s;
+}
+
+}  // namespace
+
 void key_by_query(const Tile& t, bool whole, Rows<const float> a, const float* b, int64_t depth,
                   float* s) {
-  if (whole) {
-    multiply_panel({a.p, a.stride, false, b, kTile, s, kTile, false}, t.keys, depth, t.vecs());
-    return;
-  }
-  for (int64_t j = 0; j < t.vecs(); ++j) {
-    const int64_t begin = t.begin(j), end = t.end(j);
-    if (begin == end) continue;
-    multiply_panel({a.at(begin), a.stride, false, b + j * kLanes, kTile,
-                    s + begin * kTile + j * kLanes, kTile, false},
-                   end - begin, depth, 1);
+  const int64_t block = whole ? t.keys : kLanes;
+  for (int64_t key = 0; key < t.keys; key += block) {
+    const int64_t n = std::min(block, t.keys - key);
+    const Span see = whole ? Span{0, t.vecs() - 1} : vecs_that_see(t, key, n);
+    const int64_t at = see.first * kLanes;
+    multiply_panel({a.at(key), a.stride, false, b + at, kTile, s + key * kTile + at, kTile, false},
+                   n, depth, see.last - see.first + 1);
   }
 }
 
@@ -154,21 +173,18 @@ void sum_over_keys(const Tile& t, const float* s, const float* b, int64_t width,
   }
 }
 
-void sum_over_queries(const Tile& t, const float* s, const float* b, int64_t width, Rows<float> c) {
+void sum_over_queries(const Tile& t, const float* s, const float* b, int64_t width, Rows<float> c,
+                      bool add) {
   const int64_t block = t.whole() ? t.keys : kLanes;
   for (int64_t key = 0; key < t.keys; key += block) {
     const int64_t n = std::min(block, t.keys - key);
-    int64_t first = t.vecs(), last = -1;
-    for (int64_t j = 0; j < t.vecs(); ++j) {
-      if (t.begin(j) >= key + n || t.end(j) <= key) continue;
-      first = std::min(first, j);
-      last = j;
-    }
-    if (last < 0) continue;
-    const int64_t begin = first * kLanes, end = std::min((last + 1) * kLanes, t.queries);
-    multiply_panel({s + key * kTile + begin, kTile, false, b + begin * width, width, c.at(key),
-                    c.stride, true},
-                   n, end - begin, width / kLanes);
+    const Span see = t.whole() ? Span{0, t.vecs() - 1} : vecs_that_see(t, key, n);
+    const int64_t begin = see.first * kLanes, end = std::min((see.last + 1) * kLanes, t.queries);
+    const int64_t depth = std::max<int64_t>(end - begin, 0);
+    if (depth == 0 && add) continue;
+    multiply_panel(
+        {s + key * kTile + begin, kTile, false, b + begin * width, width, c.at(key), c.stride, add},
+        n, depth, width / kLanes);
   }
 }
 
