@@ -14,6 +14,7 @@ namespace {
 constexpr double kWidth = 880, kHeight = 440;
 constexpr double kLeft = 64, kRight = 24, kTop = 62, kBottom = 48;
 constexpr size_t kPoints = 700;
+constexpr size_t kTitleBytes = 38;  // what stands beside the legend
 
 constexpr std::string_view kStyle = R"(<style>
 .bg{fill:#fff;stroke:#dfe3e8}.t{fill:#1b2026}.m{fill:#57606b}.g{stroke:#e9ecef}
@@ -176,7 +177,8 @@ std::string loss_svg(const RunData& run) {
   out +=
       fmt::format("<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
                   kWidth - 1, kHeight - 1);
-  out += text_at(20, 31, "class=\"t h\"", run.name);
+  const bool fits = run.name.size() <= kTitleBytes;
+  out += text_at(20, 31, "class=\"t h\"", fits ? run.name : run.name.substr(0, kTitleBytes) + "…");
   Frame frame;
   if (!fit(frame, {raw, val}, floor)) {
     out += text_at(kWidth / 2, kHeight / 2, "class=\"m\" text-anchor=\"middle\"",

@@ -71,7 +71,7 @@ Json curves_json(const RunData& run, const ReportOptions& options) {
   const auto add = [&](const std::string& name, const Curve& curve) {
     const std::string_view group = group_of(name);
     const size_t share = group.empty() ? options.max_points : kGroupPoints / members[group];
-    out.set(name, curve_json(curve, std::clamp(share, kMinPoints, options.max_points)));
+    out.set(name, curve_json(curve, std::min(options.max_points, std::max(share, kMinPoints))));
   };
   for (const auto& [name, curve] : run.metrics) {
     // These two are the horizontal axis, not curves.
@@ -94,6 +94,14 @@ Json means_json(const RunData& run, const ReportOptions& options) {
   return out;
 }
 
+// The newest value at or before `step`; the first where there is none. A run that is being written
+// may have one step more in one curve than in another.
+double value_at(const Curve& curve, int64_t step) {
+  const auto after = std::upper_bound(curve.steps.begin(), curve.steps.end(), step);
+  const auto index = std::max<ptrdiff_t>(1, after - curve.steps.begin()) - 1;
+  return curve.values[static_cast<size_t>(index)];
+}
+
 // Steps with the tokens and seconds that belong to them; null when nothing is known.
 Json axis_json(const RunData& run) {
   constexpr size_t kAxisPoints = 400;
@@ -102,18 +110,16 @@ Json axis_json(const RunData& run) {
   const Curve& base = tokens.size() > 0 ? tokens : seconds;
   if (base.size() < 2) return nullptr;
   const size_t count = std::min(kAxisPoints, base.size());
-  Json steps = Json::array();
-  std::vector<size_t> places;
+  std::vector<int64_t> steps;
   for (size_t i = 0; i < count; ++i) {
-    places.push_back(i * (base.size() - 1) / (count - 1));
-    steps.push(base.steps[places.back()]);
+    steps.push_back(base.steps[i * (base.size() - 1) / (count - 1)]);
   }
   Json out = Json::object();
-  out.set("step", std::move(steps));
+  out.set("step", Json::array_of(steps));
   for (const auto& [name, curve] : {std::pair{"tokens", &tokens}, {"seconds", &seconds}}) {
-    if (curve->steps != base.steps) continue;
+    if (curve->size() == 0) continue;
     Json values = Json::array();
-    for (const size_t i : places) values.push(rounded(curve->values[i]));
+    for (const int64_t step : steps) values.push(rounded(value_at(*curve, step)));
     out.set(name, std::move(values));
   }
   return out;

@@ -138,7 +138,7 @@ std::vector<ConfigRow> config_differences(std::span<const RunData> runs) {
 }
 
 std::string compare_table(std::span<const RunData> runs) {
-  const std::string table = runs_table(summaries(runs));
+  std::string table = runs_table(summaries(runs));
   if (runs.size() < 2) return table;
   const std::vector<ConfigRow> differences = config_differences(runs);
   if (differences.empty()) return table + "\nthe configs are equal\n";

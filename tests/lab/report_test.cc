@@ -146,6 +146,21 @@ TEST(Report, DamagedPartsAreNamedAndTheRestIsShown) {
   EXPECT_FALSE(render_report({&run, 1}, options()).empty());
 }
 
+TEST(Report, AxesOfALiveRunNeedNotBeOfOneLength) {
+  const TempDir dir;
+  const std::string path = make_fake_run(dir.path() + "/a", {.steps = 20});
+  {
+    MetricsWriter store(path + "/metrics.db");
+    store.metric(21, "tokens", 21 * 4096);
+  }
+  const RunData run = load_run_data(path);
+  const Json data = report_data({&run, 1}, options());
+  const Json& axis = first_run(data).at("axis");
+  EXPECT_EQ(axis.at("step").as_array().size(), 21u);
+  EXPECT_EQ(axis.at("tokens").as_array().back().as_int(), 21 * 4096);
+  EXPECT_EQ(axis.at("seconds").as_array().back().as_int(), 2);
+}
+
 TEST(Report, RefusesWhatIsNotARun) {
   const TempDir dir;
   const auto message = [](auto&& call) -> std::string {
@@ -235,6 +250,13 @@ TEST(LossSvg, SaysThatThereIsNothingYet) {
   EXPECT_NE(loss_svg(load_run_data(make_fake_run(dir.path() + "/a", fake)))
                 .find("No loss has been measured"),
             std::string::npos);
+}
+
+TEST(LossSvg, ALongNameLeavesRoomForTheLegend) {
+  RunData run;
+  run.name = std::string(100, 'x');
+  const std::string svg = loss_svg(run);
+  EXPECT_NE(svg.find(">" + std::string(38, 'x') + "…</text>"), std::string::npos);
 }
 
 TEST(LossSvg, TicksAreRound) {
