@@ -13,7 +13,7 @@ DeviceKind device_named(std::string_view name) {
     throw DeviceError(fmt::format("unknown device \"{}\" (known: cpu cuda)", name));
   const std::string problem = cuda_problem();
   if (!problem.empty()) throw DeviceError("device \"cuda\": " + problem);
-  cuda();
+  if constexpr (kHasCuda) cuda();  // makes the context, so that its errors come now
   return DeviceKind::kCuda;
 }
 
