@@ -74,8 +74,8 @@ Json curves_json(const RunData& run, const ReportOptions& options) {
     out.set(name, curve_json(curve, std::min(options.max_points, std::max(share, kMinPoints))));
   };
   for (const auto& [name, curve] : run.metrics) {
-    // These two are the horizontal axis, not curves.
-    if (name != metric_name::kTokens && name != metric_name::kSeconds) add(name, curve);
+    // Tokens are a horizontal axis, not a curve.
+    if (name != metric_name::kTokens) add(name, curve);
   }
   for (const auto& [name, curve] : run.evals) add(name, curve);
   return out;
@@ -94,35 +94,22 @@ Json means_json(const RunData& run, const ReportOptions& options) {
   return out;
 }
 
-// The newest value at or before `step`; the first where there is none. A run that is being written
-// may have one step more in one curve than in another.
-double value_at(const Curve& curve, int64_t step) {
-  const auto after = std::upper_bound(curve.steps.begin(), curve.steps.end(), step);
-  const auto index = std::max<ptrdiff_t>(1, after - curve.steps.begin()) - 1;
-  return curve.values[static_cast<size_t>(index)];
-}
-
-// Steps with the tokens and seconds that belong to them; null when nothing is known.
+// Steps with the tokens and seconds that belong to them; null when they are not known.
 Json axis_json(const RunData& run) {
   constexpr size_t kAxisPoints = 400;
   const Curve& tokens = run.metric(metric_name::kTokens);
-  const Curve& seconds = run.metric(metric_name::kSeconds);
-  const Curve& base = tokens.size() > 0 ? tokens : seconds;
-  if (base.size() < 2) return nullptr;
-  const size_t count = std::min(kAxisPoints, base.size());
-  std::vector<int64_t> steps;
+  if (tokens.size() < 2) return nullptr;
+  const size_t count = std::min(kAxisPoints, tokens.size());
+  Json step = Json::array(), token = Json::array(), second = Json::array();
   for (size_t i = 0; i < count; ++i) {
-    steps.push_back(base.steps[i * (base.size() - 1) / (count - 1)]);
+    const size_t place = i * (tokens.size() - 1) / (count - 1);
+    step.push(tokens.steps[place]);
+    token.push(rounded(tokens.values[place]));
+    second.push(rounded(run.seconds.values[place]));
   }
   Json out = Json::object();
-  out.set("step", Json::array_of(steps));
-  for (const auto& [name, curve] : {std::pair{"tokens", &tokens}, {"seconds", &seconds}}) {
-    if (curve->size() == 0) continue;
-    Json values = Json::array();
-    for (const int64_t step : steps) values.push(rounded(value_at(*curve, step)));
-    out.set(name, std::move(values));
-  }
-  return out;
+  out.set("step", std::move(step)).set("tokens", std::move(token));
+  return out.set("seconds", std::move(second));
 }
 
 Json summary_json(const RunData& run) {
@@ -191,8 +178,8 @@ void set_titles(Json& data) {
       {"attn_logit_max", "Largest attention logit", "by layer"},
       {"attn_entropy", "Attention entropy", "nats, mean over heads, by layer"},
       {"memory_bytes", "Memory", "bytes"},
-      {"val_loss", "Validation loss by source", "nats per token"},
-      {"train_loss", "Training loss by source", "nats per token"},
+      {"val_source_loss", "Validation loss by source", "nats per token"},
+      {"source_loss", "Training loss by source", "nats per token"},
   };
   Json titles = Json::object(), units = Json::object();
   for (const Known& known : kKnown) {

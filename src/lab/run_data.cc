@@ -82,6 +82,24 @@ Curve to_curve(const std::vector<MetricPoint>& points) {
   return curve;
 }
 
+// Training time after each step, from its tokens and its speed. A step without a speed, as in a
+// run whose store has lost rows, counts as long as the one before it.
+Curve seconds_of(const Curve& tokens, const Curve& speed) {
+  Curve out;
+  size_t next = 0;
+  double per_token = 0, before = 0, sum = 0;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    while (next < speed.size() && speed.steps[next] < tokens.steps[i]) ++next;
+    const bool known = next < speed.size() && speed.steps[next] == tokens.steps[i];
+    if (known && speed.values[next] > 0) per_token = 1 / speed.values[next];
+    sum += (tokens.values[i] - before) * per_token;
+    before = tokens.values[i];
+    out.steps.push_back(tokens.steps[i]);
+    out.values.push_back(sum);
+  }
+  return out;
+}
+
 void read_metrics(RunData& run) {
   const std::string path = join_path(run.path, "metrics.db");
   if (!real_fs().exists(path)) {
@@ -96,6 +114,7 @@ void read_metrics(RunData& run) {
   for (const std::string& name : reader.eval_names()) {
     run.evals.emplace(name, to_curve(reader.eval(name)));
   }
+  run.seconds = seconds_of(run.metric(metric_name::kTokens), run.metric(metric_name::kSpeed));
   run.samples = reader.samples();
   run.events = reader.events();
 }
@@ -229,7 +248,7 @@ RunSummary summarize(const RunData& run) {
   summary.tokens = last_value(run.metric(metric_name::kTokens));
   summary.train_loss = mean_of_last(run.metric(metric_name::kLoss), 20);
   summary.tokens_per_second = median(run.metric(metric_name::kSpeed).values);
-  summary.seconds = last_value(run.metric(metric_name::kSeconds));
+  summary.seconds = last_value(run.seconds);
   summary.parameters = run.meta_number(metric_name::kParameters);
   summary.floor = run.meta_number(metric_name::kEntropyFloor);
   const Curve& val = run.eval(metric_name::kValLoss);

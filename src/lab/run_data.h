@@ -40,6 +40,7 @@ struct RunData {
   std::string path;
   RunState state = RunState::kEmpty;
   std::map<std::string, Curve, std::less<>> metrics, evals;
+  Curve seconds;                   // of training so far, by step, from tokens and speed
   std::vector<SampleRow> samples;  // by step
   std::vector<EventRow> events;    // by step
   std::map<std::string, std::string> meta;

@@ -12,18 +12,18 @@ inline constexpr std::string_view kLoss = "loss";                // nats per tok
 inline constexpr std::string_view kRate = "lr";                  // of the schedule
 inline constexpr std::string_view kGradNorm = "grad_norm";       // before the clip
 inline constexpr std::string_view kSpeed = "tokens_per_second";  // of this step
-inline constexpr std::string_view kTokens = "tokens";            // target tokens so far
-inline constexpr std::string_view kSeconds = "seconds";          // of training so far
-// Groups: "attn_logit_max/layer00", two digits or more, so that names sort by layer;
-// "train_loss/web" for a source of the data.
+inline constexpr std::string_view kTokens = "tokens";            // tokens so far, whole steps
+// Groups: "attn_logit_max/layer00" (two digits or more, so that names sort by layer) and
+// "source_loss/web" for a source of the data.
 inline constexpr std::string_view kLogitMaxGroup =
-    "attn_logit_max";                                               // largest of the layer's heads
-inline constexpr std::string_view kEntropyGroup = "attn_entropy";   // nats, mean of the heads
-inline constexpr std::string_view kSourceLossGroup = "train_loss";  // nats per token
+    "attn_logit_max";                                                // largest of the layer's heads
+inline constexpr std::string_view kEntropyGroup = "attn_entropy";    // nats, mean of the heads
+inline constexpr std::string_view kSourceLossGroup = "source_loss";  // nats per token
 
-// Evaluations. A source's is "val_loss/web".
-inline constexpr std::string_view kValLoss = "val_loss";              // nats per token
-inline constexpr std::string_view kValLossAveraged = "val_loss_ema";  // of the averaged weights
+// Evaluations.
+inline constexpr std::string_view kValLoss = "val_loss";                    // nats per token
+inline constexpr std::string_view kValLossAveraged = "val_loss_average";    // of averaged weights
+inline constexpr std::string_view kValSourceLossGroup = "val_source_loss";  // nats per token
 
 // Keys of meta, numbers as text.
 inline constexpr std::string_view kParameters = "parameters";

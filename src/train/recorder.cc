@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "train/environment.h"
+#include "train/metric_names.h"
 
 namespace keel {
 
@@ -58,6 +59,8 @@ void Recorder::on_step(const Trainer& trainer, const StepResult& r, double secon
   put(r.step, "loss", r.loss);
   put(r.step, "grad_norm", r.grad_norm);
   put(r.step, "lr", r.rate);
+  const int64_t per_step = trainer.config().sequences() * trainer.config().model.context;
+  store_.metric(r.step, metric_name::kTokens, static_cast<double>(r.step * per_step));
   if (seconds > 0) put(r.step, "tokens_per_second", static_cast<double>(r.tokens) / seconds);
   for (size_t i = 0; i < r.source_loss.size(); ++i) {
     put(r.step, "source_loss/" + sources_[i], r.source_loss[i]);

@@ -40,7 +40,6 @@ inline void write_fake_step(MetricsWriter& store, const FakeRun& fake, int64_t s
   store.metric(step, "lr", fake.rate * std::min(1.0, 10 * share) * (1 - 0.9 * share));
   store.metric(step, "tokens_per_second", 41000 + 900 * fake_noise(step * 3));
   store.metric(step, "tokens", static_cast<double>(step) * 4096);
-  store.metric(step, "seconds", static_cast<double>(step) * 0.1);
   for (int layer = 0; layer < fake.layers; ++layer) {
     const double height = 2 + layer + 3 * share * (1 + 0.1 * fake_noise(step + layer));
     store.metric(step, fmt::format("attn_logit_max/layer{:02}", layer), height);

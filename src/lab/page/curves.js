@@ -43,7 +43,7 @@ function lossLines() {
         label: titled(run, "validation"), points: true, width: 1.8,
         colour: several ? colour : colours[1], dash: several ? [6, 4] : null,
       }),
-      ...(several ? [] : line(run, run.curves.val_loss_ema,
+      ...(several ? [] : line(run, run.curves.val_loss_average,
         { label: "validation, averaged weights", colour: colours[3], points: true, dash: [6, 4], width: 1.6 })),
     ];
   });
@@ -87,7 +87,7 @@ function specs() {
   const specs = [{
     id: "loss", title: "Loss", unit: "nats per token", wide: true, lines: lossLines, events,
   }].filter(() => has("loss") || has("val_loss"));
-  const drawn = new Set(["loss", "val_loss", "val_loss_ema"]);
+  const drawn = new Set(["loss", "val_loss", "val_loss_average"]);
   const plain = (name) => {
     drawn.add(name);
     if (!has(name)) return;
