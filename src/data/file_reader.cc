@@ -148,6 +148,7 @@ std::vector<OpenedSource> FileReader::open(const DatasetArgs& args) {
   std::vector<SourceConfig> configs = options_.sources;
   if (configs.empty()) configs.emplace_back().path = options_.path;
   std::vector<double> weights;
+  weights.reserve(configs.size());
   for (const SourceConfig& c : configs) weights.push_back(c.weight);
   const std::vector<int64_t> lanes = Mixture(weights, args.seed).counts(args.lanes);
   std::vector<OpenedSource> result;

@@ -64,11 +64,12 @@ void Recall::surprisal(std::span<const int32_t> tokens, std::span<double> nats) 
     // The place of the key among the pairs: of the target itself, or of the key before it.
     auto at = tokens.begin();
     while (at < end && *at != (key ? target : tokens[t])) at += 2;
+    const auto earlier = static_cast<int64_t>(t + 1) / 2;  // keys
     double ways = 0;
     if (t + 1 < told) {
       const bool fresh = key && at >= end && target >= 0 && target < config_.keys;
       const bool value = !key && target >= config_.keys && target < config_.keys + config_.values;
-      if (fresh) ways = static_cast<double>(config_.keys - static_cast<int64_t>(t + 1) / 2);
+      if (fresh) ways = static_cast<double>(config_.keys - earlier);
       if (value) ways = static_cast<double>(config_.values);
     } else if (at < end) {
       if (key) ways = static_cast<double>(config_.pairs);

@@ -84,8 +84,8 @@ std::string environment(const char* name) {
 }  // namespace
 
 std::string cache_folder() {
-  if (const std::string own = environment("KEEL_CACHE"); !own.empty()) return own;
-  if (const std::string xdg = environment("XDG_CACHE_HOME"); !xdg.empty()) {
+  if (std::string own = environment("KEEL_CACHE"); !own.empty()) return own;
+  if (std::string xdg = environment("XDG_CACHE_HOME"); !xdg.empty()) {
     return join_path(xdg, "evenkeel");
   }
   const std::string home = environment("HOME");
