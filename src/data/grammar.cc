@@ -47,10 +47,10 @@ class Positions {
     }
   }
 
-  // Extends all to n, until what is left of every length distribution is lost in rounding.
+  // Extends all to `limit`, or until what is left of every length distribution is near rounding.
   void extend(int64_t limit) {
     double left = 1;
-    for (int64_t n = 0; n < limit && left > 1e-17; ++n) {
+    for (int64_t n = 0; n < limit && left > 1e-13; ++n) {
       left = 0;
       for (size_t a = 0; a < productions_.size(); ++a) left = std::max(left, extend_one(a));
     }
