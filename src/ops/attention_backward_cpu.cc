@@ -32,9 +32,9 @@ struct Scratch {
   }
 };
 
-// Of each query of a tile: -lse in base 2, and -scale * sum(dy * o).
+// Of each query of a tile: lse (0 where no key is visible), and -scale * sum(dy * o).
 struct RowTerms {
-  alignas(64) float shift[kTile];
+  alignas(64) float lse[kTile];
   alignas(64) float dot[kTile];
 };
 
@@ -45,7 +45,7 @@ void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale
                      bool slopes) {
   const int64_t at = j * kLanes;
   const int64_t begin = Whole ? 0 : t.begin(j), end = Whole ? t.keys : t.end(j);
-  const Vec shift = load(rows.shift + at), dot = load(rows.dot + at);
+  const Vec lse = load(rows.lse + at), dot = load(rows.dot + at);
   const auto clear = [&](int64_t k) {
     store(s.weights + k * kTile + at, Vec(0.0f));
     store(s.gradients + k * kTile + at, Vec(0.0f));
@@ -55,7 +55,7 @@ void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale
     const int64_t i = k * kTile + at;
     Vec p = load(s.weights + i);
     if constexpr (!Whole) p = select(t.sees(j, k), p, Vec(kHidden));
-    p = exp2(fma(p, Vec(kLog2E), shift));
+    p = exp2((p - lse) * Vec(kLog2E));
     Vec dp = load(s.gradients + i), kept = p;
     if constexpr (Drop) {
       const VecInt keep = load(s.keep + i) > Vec(0.0f);
@@ -183,7 +183,7 @@ class Unit {
     const float* lse =
         a_.lse.data<float>() + (batch_ * a_.q.dim(2) + head) * a_.q.dim(1) + t.first_query;
     const Rows<const T> o = rows(a_.o);
-    std::fill_n(terms_.shift, kTile, 0.0f);
+    std::fill_n(terms_.lse, kTile, 0.0f);
     std::fill_n(terms_.dot, kTile, 0.0f);
     for (int64_t i = 0; i < t.queries; ++i) {
       Vec sum(0.0f);
@@ -191,7 +191,7 @@ class Unit {
         sum = fma(load(s_.dy + i * s_.width + c), load_n(o.at(i) + c, n), sum);
       });
       terms_.dot[i] = -a_.args.scale * reduce_add(sum) / kept;
-      terms_.shift[i] = lse[i] == -INFINITY ? 0.0f : -lse[i] * kLog2E;
+      terms_.lse[i] = lse[i] == -INFINITY ? 0.0f : lse[i];
     }
   }
 

@@ -79,11 +79,10 @@ Vec maxima(const Tile& t, int64_t j, float* s, Vec top, Vec* largest) {
 template <bool Probe>
 void exponentials(const Tile& t, int64_t begin, int64_t end, float* s, Vec top, Vec* sum,
                   Vec* spread) {
-  const Vec shift = top * Vec(-kLog2E);
   Vec a[2] = {*sum, Vec(0.0f)}, b = *spread;
   for (int64_t k = 0; k < begin; ++k) store(s + k * kTile, Vec(0.0f));
   const auto step = [&](int64_t k, Vec& to) {
-    const Vec x = fma(load(s + k * kTile), Vec(kLog2E), shift), p = exp2(x);
+    const Vec x = (load(s + k * kTile) - top) * Vec(kLog2E), p = exp2(x);
     store(s + k * kTile, p);
     to += p;
     if constexpr (Probe) b = fma(p, x, b);
@@ -326,6 +325,7 @@ void forward(const AttentionFwd& a) {
 }  // namespace
 
 void attention_fwd(Cpu&, const AttentionFwd& a) {
+  if (a.q.dim(1) == 1 && a.args.dropout == 0 && !has_passes(a.args) && !a.stats) return decode(a);
   with_dtype(a.q.dtype(), [&]<class T>() { forward<T>(a); });
   if (a.stats) fill_probe(a);
 }

@@ -135,4 +135,7 @@ void draw_kept(const AttentionArgs& args, const Tile& t, uint64_t row, float* ke
 // That number, for the first query of a sequence's head.
 uint64_t dropout_row(const AttentionArgs& args, const Tensor& q, int64_t batch, int64_t head);
 
+// The forward of one query for each sequence, without dropout, passes and statistics.
+void decode(const kernel::AttentionFwd& a);
+
 }  // namespace keel::tile
