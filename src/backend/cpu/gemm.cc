@@ -1,11 +1,14 @@
 #include "backend/cpu/gemm.h"
 
+#include <cpuid.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -44,8 +47,40 @@ struct KeyHash {
   }
 };
 
+// Some virtual machines offer AMX but hide its tile palettes (CPUID leaf 0x1D). oneDNN's AMX
+// kernels die of an illegal instruction there, so they are ruled out before its first use.
+bool amx_is_broken() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  const bool amx = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 1);
+  return amx && !(__get_cpuid_count(0x1D, 1, &a, &b, &c, &d) && a != 0);
+}
+
+// oneDNN fixes its instruction set when it is first asked for it.
+bool asked_below_amx() {
+  for (const char* name : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) {
+    const char* value = std::getenv(name);
+    if (!value) continue;
+    const std::string_view isa = value;
+    return isa != "ALL" && isa != "DEFAULT" && isa.find("AMX") == isa.npos;
+  }
+  return false;
+}
+
+dnnl::cpu_isa usable_isa() {
+  static const dnnl::cpu_isa isa = [] {
+    if (amx_is_broken() && !asked_below_amx()) {
+      dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_bf16);
+    }
+    return dnnl::get_effective_cpu_isa();
+  }();
+  return isa;
+}
+
 dnnl::engine& engine() {
-  static dnnl::engine e(dnnl::engine::kind::cpu, 0);
+  static dnnl::engine e = [] {
+    usable_isa();
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return e;
 }
 
@@ -329,13 +364,12 @@ void gemm(Cpu& dev, const Gemm& g) {
 }
 
 bool cpu_has_bf16() {
-  switch (dnnl::get_effective_cpu_isa()) {
+  switch (usable_isa()) {
     case dnnl::cpu_isa::avx512_core_bf16:
     case dnnl::cpu_isa::avx512_core_amx:
       return true;
     default:
-      return static_cast<int>(dnnl::get_effective_cpu_isa()) >
-             static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
+      return static_cast<int>(usable_isa()) > static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
   }
 }
 
@@ -345,7 +379,7 @@ std::string onednn_version() {
 }
 
 std::string onednn_isa() {
-  switch (dnnl::get_effective_cpu_isa()) {
+  switch (usable_isa()) {
     case dnnl::cpu_isa::avx2:
       return "avx2";
     case dnnl::cpu_isa::avx512_core:
@@ -357,7 +391,7 @@ std::string onednn_isa() {
     case dnnl::cpu_isa::avx512_core_amx:
       return "avx512_core_amx";
     default:
-      return fmt::format("isa {}", static_cast<int>(dnnl::get_effective_cpu_isa()));
+      return fmt::format("isa {}", static_cast<int>(usable_isa()));
   }
 }
 
