@@ -2,6 +2,7 @@
 #include "id_files.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <map>
 #include <numeric>
@@ -186,6 +187,16 @@ TEST(Inspect, FolderOfText) {
   EXPECT_EQ(s.max_id, 256);
   EXPECT_EQ(s.distinct, 3);
   EXPECT_EQ(s.first_text, "aabab");
+}
+
+TEST(Inspect, Shakespeare) {
+  const char* shared = getenv("KEEL_SHARED_DATA");
+  const std::string path = std::string(shared ? shared : "") + "/tinyshakespeare/input.txt";
+  if (!real_fs().exists(path)) GTEST_SKIP() << "KEEL_SHARED_DATA has no tinyshakespeare";
+  const DataSummary s = inspect(path);
+  EXPECT_EQ(s.tokens, 1115394 + 1);
+  EXPECT_EQ(s.distinct, 65 + 1);
+  EXPECT_TRUE(s.first_text.starts_with("First Citizen:\nBefore we proceed"));
 }
 
 }  // namespace
