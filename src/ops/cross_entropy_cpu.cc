@@ -27,9 +27,8 @@ float largest(const float* z, int64_t vocab) {
     m2 = max(m2, load(z + i + 2 * kLanes));
     m3 = max(m3, load(z + i + 3 * kLanes));
   }
-  float m = reduce_max(max(max(m0, m1), max(m2, m3)));
-  for (; i < vocab; ++i) m = max(m, z[i]);
-  return m;
+  for_lanes(vocab - i, [&](int64_t k, int n) { m0 = max(m0, load_n(z + i + k, n, -INFINITY)); });
+  return reduce_max(max(max(m0, m1), max(m2, m3)));
 }
 
 // Sum of e^(z - shift), f32 within a block and f64 over blocks; the terms are stored if kKeep.
