@@ -12,6 +12,7 @@ struct Copy {
   Grad to;
 };
 void copy(Cpu&, const Copy&);
+void copy(Cuda&, const Copy&);
 
 // Every element = value; x as above.
 struct Fill {
@@ -19,5 +20,6 @@ struct Fill {
   float value;
 };
 void fill(Cpu&, const Fill&);
+void fill(Cuda&, const Fill&);
 
 }  // namespace keel::kernel

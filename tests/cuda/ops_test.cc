@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "cuda/cuda_test.h"
+#include "ops/copy.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
 
@@ -59,6 +60,30 @@ TEST_F(CudaOps, AddRmsNormWithGradients) {
                                                       g.slot.grad};
   }
   for (int i = 0; i < 5; ++i) expect_close(of_gpu[i], of_cpu[i], "result " + std::to_string(i));
+}
+
+// Only the sum is used: its gradient is copied to both inputs.
+TEST_F(CudaOps, AddRmsNormWithoutTheNorm) {
+  const Tensor x = values({5, 3, 17}), dy = values({5, 3, 17});
+  Leaf a(x, DeviceKind::kCuda), b(x, DeviceKind::kCuda);
+  backward(add_rms_norm(a.var, b.var, Var(), Var(), 1e-6f, DType::kF32).sum, on_gpu(dy));
+  expect_close(a.slot.grad, dy, "x");
+  expect_close(b.slot.grad, dy, "branch");
+}
+
+TEST_F(CudaOps, CopyAndFillReachRowsThatLieApart) {
+  for (DType type : {DType::kF32, DType::kBf16}) {
+    const Tensor from = values({4, 6, 40}), to = values({4, 6, 40}, type);
+    const Tensor from_gpu = on_gpu(from), to_gpu = on_gpu(to);
+    const auto both = [](auto& dev, const Tensor& f, const Tensor& t) {
+      kernel::copy(dev,
+                   {f.slice(2, 3, 20).slice(1, 1, 4), {t.slice(2, 8, 25).slice(1, 2, 5), true}});
+      kernel::fill(dev, {t.slice(2, 30, 33), 2.5f});
+    };
+    both(cpu(), from, to);
+    both(cuda(), from_gpu, to_gpu);
+    expect_close(to_gpu, to, std::string(name_of(type)));
+  }
 }
 
 TEST_F(CudaOps, LinearWithGradients) {
