@@ -1,0 +1,82 @@
+// A run small enough for a test: config from TOML text, its data, a trainer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cpu/gemm.h"
+#include "config/load.h"
+#include "core/parallel.h"
+#include "train/trainer.h"
+
+namespace keel::test {
+
+// What a test of the trainer needs beside a model: nothing else is written or read.
+inline const char* kMarkovRun = R"(
+[model]
+dim = 32
+layers = 2
+heads = 4
+context = 24
+[data]
+kind = "markov"
+val_tokens = 200
+[train]
+batch = 3
+steps = 20
+[optim]
+lr = 0.01
+[schedule]
+warmup = 4
+[clip]
+norm = 0.5
+[log]
+probes = 0
+)";
+
+struct SmallRun {
+  RunConfig config;
+  std::unique_ptr<Dataset> data;
+  std::unique_ptr<Trainer> trainer;
+
+  explicit SmallRun(const std::string& toml, const std::vector<std::string>& sets = {},
+                    DType compute = DType::kF32) {
+    load_config_text("test.toml", toml, sets, config);
+    data = Dataset::open(config.data, {.context = config.model.context,
+                                       .vocab = config.model.vocab,
+                                       .seed = config.data_seed(),
+                                       .lanes = config.sequences()});
+    trainer = std::make_unique<Trainer>(config, data.get(), DeviceKind::kCpu, compute);
+  }
+  Trainer& operator*() const { return *trainer; }
+  Trainer* operator->() const { return trainer.get(); }
+  Parameters& parameters() const { return trainer->model().parameters(); }
+};
+
+inline const Parameter& parameter(const Parameters& all, const std::string& name) {
+  for (const Parameter& p : all.list()) {
+    if (p.name == name) return p;
+  }
+  throw ConfigError("no parameter " + name);
+}
+
+// The pool as it was before, at the end of a scope.
+class Threads {
+ public:
+  explicit Threads(int n) : before_(num_threads()) { set_num_threads(n); }
+  ~Threads() { set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+// f32, and bf16 where this processor has it.
+inline std::vector<DType> compute_dtypes() {
+  if (cpu_has_bf16()) return {DType::kF32, DType::kBf16};
+  return {DType::kF32};
+}
+
+}  // namespace keel::test
