@@ -216,6 +216,13 @@ void Trainer::swap_average() {
   model_.parameters().refresh_copies();
 }
 
+// Batches in an evaluation of about `max_tokens` targets (0: all), each batch counted whole.
+int64_t Trainer::eval_batches(int64_t max_tokens) const {
+  const int64_t per_batch = config_.train.batch * config_.model.context;
+  const int64_t all = (data_->eval_windows() + config_.train.batch - 1) / config_.train.batch;
+  return max_tokens > 0 ? std::min(all, (max_tokens + per_batch - 1) / per_batch) : all;
+}
+
 EvalResult Trainer::evaluate(int64_t max_tokens, bool averaged) {
   if (averaged) swap_average();
   NoGrad off;
@@ -223,15 +230,11 @@ EvalResult Trainer::evaluate(int64_t max_tokens, bool averaged) {
   std::fill(source_targets_.begin(), source_targets_.end(), 0.0);
   probes_.wanted = false;
   const int64_t rows = config_.train.batch, windows = data_->eval_windows();
-  int64_t limit = windows;
-  if (max_tokens > 0) {
-    limit = std::min(windows, (max_tokens + config_.model.context - 1) / config_.model.context);
-  }
-  for (int64_t first = 0; first < limit; first += rows) {
-    data_->eval_batch(first, rows, eval_batch_);
-    const int64_t beyond = std::max<int64_t>(0, first + rows - limit);
-    std::fill(eval_batch_.weights.end() - beyond * config_.model.context, eval_batch_.weights.end(),
-              0.0f);
+  const int64_t batches = eval_batches(max_tokens);
+  // A part of the windows is taken from all over the split, so that every source is seen.
+  const bool part = batches * rows < windows;
+  for (int64_t i = 0; i < batches; ++i) {
+    data_->eval_batch(part ? i * windows / batches : i * rows, rows, eval_batch_);
     const bool segments = !eval_batch_.segments.empty();
     load(eval_batch_, true);
     ArenaScope scope(arena_, signature(false, segments, false));

@@ -46,8 +46,8 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   StepResult step();
-  // Mean loss over the validation targets, at most `max_tokens` of them (0: all), each once. With
-  // `averaged` the moving average of the weights is evaluated (there must be one).
+  // Mean loss over the validation targets (all, or `max_tokens` rounded up to whole batches spread
+  // over the split), each once. With `averaged`: of the moving average of the weights.
   EvalResult evaluate(int64_t max_tokens, bool averaged = false);
   // The gradient of micro-batch `micro` of the next step alone, in parameters().flat_grads().
   double gradient_of(int64_t micro);
@@ -85,6 +85,7 @@ class Trainer {
   double run_micro(int64_t micro, bool probes);
   void add_losses(const Batch& batch, const Tensor& rows);
   void finish_losses(StepResult& result) const;
+  int64_t eval_batches(int64_t max_tokens) const;
   void update_average();
   void swap_average();
 
