@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "backend/cpu/gemm.h"
+#include "backend/devices.h"
 #include "core/error.h"
 #include "nn/ffn/ffn.h"
 
@@ -73,7 +74,8 @@ DType resolve_dtype(const RunConfig& config, std::string& reason) {
     if (has) return DType::kBf16;
     throw DeviceError(fmt::format(
         "train.dtype: bf16 products need AVX512-BF16 or AMX, oneDNN may use {} here; set "
-        "train.dtype = \"f32\"", onednn_isa()));
+        "train.dtype = \"f32\"",
+        onednn_isa()));
   }
   if (!has) {
     reason = fmt::format("f32: no bf16 products here ({})", onednn_isa());
@@ -88,14 +90,6 @@ DType resolve_dtype(const RunConfig& config, std::string& reason) {
   return faster ? DType::kBf16 : DType::kF32;
 }
 
-DeviceKind resolve_device(const RunConfig& config) {
-  if (config.train.device == "cpu") return DeviceKind::kCpu;
-  if constexpr (!kHasCuda) {
-    throw DeviceError(
-        "train.device: \"cuda\" needs the program keel-cuda (make cuda); this one computes on the "
-        "cpu");
-  }
-  return DeviceKind::kCuda;
-}
+DeviceKind resolve_device(const RunConfig& config) { return device_named(config.train.device); }
 
 }  // namespace keel
