@@ -2,7 +2,7 @@
 # Installs what is missing of the Debian or Ubuntu packages that Evenkeel is built from, and says
 # what and why. When all is there it asks nobody, needs no network and takes a few milliseconds.
 # usage: tools/setup.sh [build|demo|test|check|bench|oracle]...
-# Without a group: build, demo, test and check.
+# Without a group: build, demo and test.
 set -euo pipefail
 
 packages() {
@@ -51,7 +51,7 @@ LIST
   esac
 }
 
-[ $# -gt 0 ] || set -- build demo test check
+[ $# -gt 0 ] || set -- build demo test
 wanted=$(for group in "$@"; do packages "$group"; done)
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
