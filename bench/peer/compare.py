@@ -84,6 +84,18 @@ def to_100th_step(keel, python):
     return {"keel": mine, "compile_cold": cold, "compile_warm": warm}
 
 
+def check_learning(keel, python):
+    """Losses of 100 steps of toy on both sides: the means of the last 20 must agree within 1 %."""
+    with tempfile.TemporaryDirectory() as folder:
+        mine = last_json([keel, "train", config_of("toy"), "--out", os.path.join(folder, "run"),
+                          "--set", "train.steps=100", "--set", "schedule.kind=constant", "--json"])
+    theirs = peer(python, "toy", "eager", 100)
+    print(f"\nMean loss of steps 81 to 100 of toy: keel {mine['train_loss']:.4f}, PyTorch "
+          f"{theirs['last_loss']:.4f} (step 1: {theirs['first_loss']:.4f})")
+    if abs(mine["train_loss"] / theirs["last_loss"] - 1) > 0.01:
+        sys.exit("the two sides do not learn the same")
+
+
 def row(r):
     speed, memory = BARS[r["shape"]][1:]
     k, best = r["keel"], r[r["best_peer"]]
@@ -107,6 +119,7 @@ def main():
     if hundred:
         print("\nFrom command to the 100th step of toy: keel {keel:.2f} s, compiled PyTorch "
               "{compile_cold:.1f} s (warm cache {compile_warm:.1f} s)".format(**hundred))
+        check_learning(keel, python)
     os.makedirs(os.path.join(ROOT, "build", "bench"), exist_ok=True)
     with open(os.path.join(ROOT, "build", "bench", "results.json"), "w") as f:
         json.dump({"results": results, "to_100th_step_seconds": hundred}, f, indent=1)
