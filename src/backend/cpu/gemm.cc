@@ -76,12 +76,13 @@ dnnl::cpu_isa usable_isa() {
   return isa;
 }
 
+// Never destroyed: a worker that first runs while the process ends still asks for it.
 dnnl::engine& engine() {
-  static dnnl::engine e = [] {
+  static auto* e = [] {
     usable_isa();
-    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+    return new dnnl::engine(dnnl::engine::kind::cpu, 0);
   }();
-  return e;
+  return *e;
 }
 
 dnnl::stream& stream() {
