@@ -1,12 +1,15 @@
 // A run small enough for a test: config from TOML text, its data, a trainer.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "backend/cpu/gemm.h"
 #include "config/load.h"
+#include "core/error.h"
 #include "core/parallel.h"
 #include "train/trainer.h"
 
@@ -73,10 +76,18 @@ class Threads {
   int before_;
 };
 
-// f32, and bf16 where this processor has it.
-inline std::vector<DType> compute_dtypes() {
-  if (cpu_has_bf16()) return {DType::kF32, DType::kBf16};
-  return {DType::kF32};
+// A fixture for tests that run in both dtypes.
+class InDType : public testing::TestWithParam<DType> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == DType::kBf16 && !cpu_has_bf16()) {
+      GTEST_SKIP() << "no bf16 products here: oneDNN may use " << onednn_isa();
+    }
+  }
+};
+inline const auto kDTypes = testing::Values(DType::kF32, DType::kBf16);
+inline std::string dtype_suffix(const testing::TestParamInfo<DType>& info) {
+  return std::string(name_of(info.param));
 }
 
 }  // namespace keel::test
