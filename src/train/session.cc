@@ -32,19 +32,22 @@ DType dtype_of_run(const RunConfig& c) {
   return resolve_dtype(c, reason);
 }
 
+void plan(Session& s, DType compute) {
+  s.plan = make_plan(s.config, compute);
+  check_memory(s.plan, memory_available_bytes());
+}
+
 void prepare(Session& s, DeviceKind device) {
   RunConfig& c = s.config;
   set_num_threads(static_cast<int>(c.train.threads));
   const DType compute = dtype_of_run(c);
-  if (c.model.vocab > 0 || c.data.vocab()) {
-    check_memory(make_plan(c, compute), memory_available_bytes());
-  }
+  if (c.model.vocab > 0 || c.data.vocab()) plan(s, compute);
   s.data = Dataset::open(c.data, {.context = c.model.context, .vocab = c.model.vocab,
                                   .seed = c.data_seed(), .lanes = c.sequences()});
   if (c.model.vocab == 0) {
     c.model.vocab = s.data->vocab();
     s.loaded.origins["model.vocab"] = "data";
-    check_memory(make_plan(c, compute), memory_available_bytes());
+    if (s.plan.parameters == 0) plan(s, compute);
   }
   s.trainer = std::make_unique<Trainer>(c, s.data.get(), device, compute);
 }

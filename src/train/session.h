@@ -23,6 +23,7 @@ struct Session {
   std::unique_ptr<RunDir> dir;
   std::unique_ptr<Dataset> data;
   std::unique_ptr<Trainer> trainer;
+  Plan plan;  // what was found before the memory was taken
   int64_t resumed_at = 0;
 };
 

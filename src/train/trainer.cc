@@ -19,10 +19,6 @@ Params params_of(const Decoder& model) {
   return out;
 }
 
-Tensor token_tensor(const Shape& shape, DeviceKind device) {
-  return persistent(shape, DType::kI32, device, "a batch");
-}
-
 double targets_in(const Batch& batch) {
   double n = 0;
   for (float w : batch.weights) n += static_cast<double>(w);
@@ -44,10 +40,10 @@ Trainer::Trainer(const RunConfig& config, const Dataset* data, DeviceKind device
       tree_(model_.parameters().flat_grads(), config.train.accumulate),
       grad_norm_(std::vector<Tensor>{model_.parameters().flat_grads()}),
       arena_(device),
-      batches_(static_cast<size_t>(config.train.accumulate)) {
-  const Shape shape{config.train.batch, config.model.context};
-  inputs_ = {token_tensor(shape, device), token_tensor(shape, device),
-             persistent(shape, DType::kF32, device, "a batch"), token_tensor(shape, device)};
+      inputs_(config.train.batch, config.model.context, device),
+      evaluator_(model_, *task_, arena_, inputs_),
+      batches_(static_cast<size_t>(config.train.accumulate)),
+      losses_(data ? data->source_names().size() : 1) {
   probes_.attention.resize(static_cast<size_t>(config.model.layers));
   for (AttentionProbe& p : probes_.attention) {
     p.logit_max.resize(static_cast<size_t>(config.model.heads));
@@ -60,33 +56,14 @@ Trainer::Trainer(const RunConfig& config, const Dataset* data, DeviceKind device
     average_ = persistent(w.shape(), DType::kF32, device, "the average of the weights");
     if (device == DeviceKind::kCpu) std::memcpy(average_.raw(), w.raw(), w.bytes());
   }
-  const size_t sources = data ? data->source_names().size() : 1;
-  source_sums_.resize(sources);
-  source_targets_.resize(sources);
 }
 
 Trainer::~Trainer() = default;
 
-uint64_t Trainer::signature(bool training, bool segments, bool probes) const {
-  return mix64(static_cast<uint64_t>(training) | static_cast<uint64_t>(segments) << 1 |
-               static_cast<uint64_t>(probes) << 2);
-}
-
-void Trainer::load(const Batch& batch, bool counts) {
-  if (device_ != DeviceKind::kCpu) return;
-  std::memcpy(inputs_.tokens.raw(), batch.inputs.data(), inputs_.tokens.bytes());
-  std::memcpy(inputs_.targets.raw(), batch.targets.data(), inputs_.targets.bytes());
-  if (counts) std::memcpy(inputs_.weights.raw(), batch.weights.data(), inputs_.weights.bytes());
-  if (!batch.segments.empty()) {
-    std::memcpy(inputs_.segments.raw(), batch.segments.data(), inputs_.segments.bytes());
-  }
-}
-
-Pass Trainer::make_pass(bool segments) {
-  Pass pass;
-  pass.tokens = inputs_.tokens;
-  if (segments) pass.segments = inputs_.segments;
+Pass Trainer::make_pass() {
+  Pass pass = inputs_.pass();
   pass.probes = &probes_;
+  pass.step = &state_;
   return pass;
 }
 
@@ -109,16 +86,14 @@ void Trainer::begin_step() {
   state_.skip = 0;
   state_.nonfinite = 0;
   state_.clip_coefficient = 1;
-  std::fill(source_sums_.begin(), source_sums_.end(), 0.0);
-  std::fill(source_targets_.begin(), source_targets_.end(), 0.0);
+  losses_.clear();
 }
 
 // Forward and backward of one micro-batch; its gradient is left in the flat buffer. Returns the sum
 // of the losses of its targets.
 double Trainer::run_micro(int64_t micro, bool probes) {
   const Batch& batch = batches_[static_cast<size_t>(micro)];
-  const bool segments = !batch.segments.empty();
-  load(batch, true);
+  inputs_.load(batch);
   state_.first_row = micro * config_.train.batch;
   probes_.wanted = probes;
   Parameters& parameters = model_.parameters();
@@ -126,13 +101,12 @@ double Trainer::run_micro(int64_t micro, bool probes) {
   parameters.begin_gradients();
   double sum = 0;
   {
-    ArenaScope scope(arena_, signature(true, segments, probes));
-    Pass pass = make_pass(segments);
-    pass.step = &state_;
+    ArenaScope scope(arena_, step_signature(true, inputs_.masked, probes));
+    Pass pass = make_pass();
     TaskLoss l = task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, &state_);
     if (device_ == DeviceKind::kCpu) {
-      add_losses(batch, l.rows);
       const float* rows = l.rows.data<float>();
+      losses_.add(batch, {rows, batch.weights.size()});
       for (size_t i = 0; i < batch.weights.size(); ++i) {
         sum += static_cast<double>(batch.weights[i]) * static_cast<double>(rows[i]);
       }
@@ -142,33 +116,6 @@ double Trainer::run_micro(int64_t micro, bool probes) {
   }
   parameters.finish_gradients();
   return sum;
-}
-
-void Trainer::add_losses(const Batch& batch, const Tensor& rows) {
-  const float* loss = rows.data<float>();
-  for (int64_t r = 0; r < batch.rows; ++r) {
-    const size_t s = static_cast<size_t>(batch.source[static_cast<size_t>(r)]);
-    for (int64_t i = r * batch.length; i < (r + 1) * batch.length; ++i) {
-      const double w = static_cast<double>(batch.weights[static_cast<size_t>(i)]);
-      if (w == 0) continue;
-      source_sums_[s] += w * static_cast<double>(loss[i]);
-      source_targets_[s] += w;
-    }
-  }
-}
-
-void Trainer::finish_losses(StepResult& result) const {
-  double sum = 0, targets = 0;
-  for (size_t i = 0; i < source_sums_.size(); ++i) {
-    sum += source_sums_[i];
-    targets += source_targets_[i];
-    if (source_sums_.size() > 1) {
-      result.source_loss.push_back(source_targets_[i] > 0 ? source_sums_[i] / source_targets_[i]
-                                                          : std::nan(""));
-    }
-  }
-  result.loss = targets > 0 ? sum / targets : 0.0;
-  result.tokens = static_cast<int64_t>(targets);
 }
 
 StepResult Trainer::step() {
@@ -181,7 +128,10 @@ StepResult Trainer::step() {
     tree_.add();
   }
   StepResult result;
-  finish_losses(result);
+  EvalResult mean = losses_.mean();
+  result.loss = mean.loss;
+  result.tokens = mean.tokens;
+  result.source_loss = std::move(mean.source_loss);
   if (!std::isfinite(result.loss)) state_.skip = state_.nonfinite = 1;
   grad_norm_.compute(static_cast<float>(config_.clip.norm), &state_);
   optimizer_->step(&state_);
@@ -217,35 +167,12 @@ void Trainer::swap_average() {
 }
 
 // Batches in an evaluation of about `max_tokens` targets (0: all), each batch counted whole.
-int64_t Trainer::eval_batches(int64_t max_tokens) const {
-  const int64_t per_batch = config_.train.batch * config_.model.context;
-  const int64_t all = (data_->eval_windows() + config_.train.batch - 1) / config_.train.batch;
-  return max_tokens > 0 ? std::min(all, (max_tokens + per_batch - 1) / per_batch) : all;
-}
-
 EvalResult Trainer::evaluate(int64_t max_tokens, bool averaged) {
   if (averaged) swap_average();
-  NoGrad off;
-  std::fill(source_sums_.begin(), source_sums_.end(), 0.0);
-  std::fill(source_targets_.begin(), source_targets_.end(), 0.0);
   probes_.wanted = false;
-  const int64_t rows = config_.train.batch, windows = data_->eval_windows();
-  const int64_t batches = eval_batches(max_tokens);
-  // A part of the windows is taken from all over the split, so that every source is seen.
-  const bool part = batches * rows < windows;
-  for (int64_t i = 0; i < batches; ++i) {
-    data_->eval_batch(part ? i * windows / batches : i * rows, rows, eval_batch_);
-    const bool segments = !eval_batch_.segments.empty();
-    load(eval_batch_, true);
-    ArenaScope scope(arena_, signature(false, segments, false));
-    Pass pass = make_pass(segments);
-    const TaskLoss l = task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, nullptr);
-    add_losses(eval_batch_, l.rows);
-  }
-  StepResult sums;
-  finish_losses(sums);
+  EvalResult result = evaluator_.evaluate(*data_, max_tokens);
   if (averaged) swap_average();
-  return {sums.loss, sums.tokens, std::move(sums.source_loss)};
+  return result;
 }
 
 std::vector<StateTensor> Trainer::state() const {
@@ -275,24 +202,19 @@ MemoryUse Trainer::memory() const {
 }
 
 void Trainer::plan() {
-  const bool mask = false;
   Parameters& parameters = model_.parameters();
   parameters.want_gradients(true);
   reset_counted_flops();
   {
-    ArenaScope scope(arena_, signature(true, mask, false));
+    ArenaScope scope(arena_, step_signature(true, inputs_.masked, false));
     parameters.begin_gradients();
-    Pass pass = make_pass(mask);
-    pass.step = &state_;
+    Pass pass = make_pass();
     TaskLoss l = task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, &state_);
     l.rows = {};
     backward(l.loss);
   }
   training_flops_ = counted_flops();
-  NoGrad off;
-  ArenaScope scope(arena_, signature(false, mask, false));
-  Pass pass = make_pass(mask);
-  task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, nullptr);
+  evaluator_.plan();
 }
 
 }  // namespace keel

@@ -14,6 +14,7 @@
 #include "ops/grad_norm.h"
 #include "optim/gradient_tree.h"
 #include "train/config.h"
+#include "train/evaluate.h"
 
 namespace keel {
 
@@ -25,12 +26,6 @@ struct StepResult {
   int64_t tokens = 0;  // targets in the global batch
   bool finite = true;  // false: loss or gradient is not finite, and nothing was updated
   std::vector<double> source_loss;  // by data source; empty if there is one only; NaN where unseen
-};
-
-struct EvalResult {
-  double loss = 0;  // mean over targets, nats
-  int64_t tokens = 0;
-  std::vector<double> source_loss;  // as above
 };
 
 struct MemoryUse {
@@ -74,18 +69,10 @@ class Trainer {
   void adopt_layouts(const Trainer& planned) { arena_.adopt(planned.arena_); }
 
  private:
-  struct Inputs {
-    Tensor tokens, targets, weights, segments;
-  };
   void begin_step();
   void read_batches();
-  void load(const Batch& batch, bool counts);
-  Pass make_pass(bool segments);
-  uint64_t signature(bool training, bool segments, bool probes) const;
+  Pass make_pass();
   double run_micro(int64_t micro, bool probes);
-  void add_losses(const Batch& batch, const Tensor& rows);
-  void finish_losses(StepResult& result) const;
-  int64_t eval_batches(int64_t max_tokens) const;
   void update_average();
   void swap_average();
 
@@ -101,14 +88,14 @@ class Trainer {
   GradNorm grad_norm_;
   Arena arena_;
   StepState state_;
-  Inputs inputs_;
+  BatchTensors inputs_;
+  Evaluator evaluator_;
   std::vector<Batch> batches_;
-  Batch eval_batch_;
   Tensor average_;  // flat, like the weights; empty without train.ema
   Probes probes_;
   int64_t steps_done_ = 0;
   int64_t training_flops_ = 0;
-  std::vector<double> source_sums_, source_targets_;
+  SourceLosses losses_;  // of the step under way
 };
 
 }  // namespace keel

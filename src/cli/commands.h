@@ -1,0 +1,114 @@
+// The commands of the program: what the command line says for each, and the functions that carry
+// them out. They return the exit code and throw the errors of core/error.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "train/generate.h"
+
+namespace keel {
+
+struct TrainArgs {
+  std::string config, out;
+  std::vector<std::string> sets;  // key=value
+  bool json = false, quiet = false;
+};
+struct ResumeArgs {
+  std::string run;
+  std::vector<std::string> sets;
+  bool json = false, quiet = false;
+};
+struct EvalArgs {
+  std::string run, data;  // a run or checkpoint; a file or folder
+  bool json = false;
+};
+struct GenerateArgs {
+  std::string run;
+  std::string prompt;
+  GenerateOptions options;
+};
+struct PlanArgs {
+  std::string config;
+  std::vector<std::string> sets;
+  bool json = false, probe = false;
+};
+struct BenchArgs {
+  std::string config;
+  std::vector<std::string> sets;
+  int64_t steps = 20;  // that are measured
+  bool json = false;
+};
+struct ReportArgs {
+  std::vector<std::string> runs;
+  std::string out;
+};
+// CONFIG is a TOML file or a run.
+struct ConfigShowArgs {
+  std::string config;
+  std::vector<std::string> sets;
+};
+struct ConfigCheckArgs {
+  std::string config;
+  std::vector<std::string> sets;
+};
+struct ConfigSchemaArgs {
+  std::string config;  // empty: the defaults
+};
+struct ConfigDiffArgs {
+  std::string a, b;
+};
+struct RunsLsArgs {
+  std::string folder = "runs";
+  bool json = false;
+};
+struct RunsCompareArgs {
+  std::vector<std::string> runs;
+  bool json = false;
+};
+struct DataInspectArgs {
+  std::string file;
+  bool json = false;
+};
+struct DataShowArgs {
+  std::string run;
+  int64_t step = 1;  // as the log numbers them: the first is 1
+};
+struct VersionArgs {};
+// A text to be printed: help that was asked for.
+struct TextArgs {
+  std::string text;
+};
+
+using Command =
+    std::variant<TrainArgs, ResumeArgs, EvalArgs, GenerateArgs, PlanArgs, BenchArgs, ReportArgs,
+                 ConfigShowArgs, ConfigCheckArgs, ConfigSchemaArgs, ConfigDiffArgs, RunsLsArgs,
+                 RunsCompareArgs, DataInspectArgs, DataShowArgs, VersionArgs, TextArgs>;
+
+// ConfigError that says what is wrong with the command line, with a suggestion where a word looks
+// like a slip.
+Command parse_command_line(int argc, char** argv);
+// What `keel help exit-codes` prints.
+std::string exit_codes_text();
+
+int run(const TrainArgs& args);
+int run(const ResumeArgs& args);
+int run(const EvalArgs& args);
+int run(const GenerateArgs& args);
+int run(const PlanArgs& args);
+int run(const BenchArgs& args);
+int run(const ReportArgs& args);
+int run(const ConfigShowArgs& args);
+int run(const ConfigCheckArgs& args);
+int run(const ConfigSchemaArgs& args);
+int run(const ConfigDiffArgs& args);
+int run(const RunsLsArgs& args);
+int run(const RunsCompareArgs& args);
+int run(const DataInspectArgs& args);
+int run(const DataShowArgs& args);
+int run(const VersionArgs& args);
+int run(const TextArgs& args);
+
+}  // namespace keel

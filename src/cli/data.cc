@@ -1,0 +1,95 @@
+// keel data inspect and keel data show.
+
+#include <fmt/format.h>
+
+#include <span>
+
+#include "cli/commands.h"
+#include "cli/hand_over.h"
+#include "cli/output.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "data/inspect.h"
+#include "lab/text.h"
+#include "train/evaluate.h"
+#include "train/session.h"
+
+namespace keel {
+namespace {
+
+Json count(const std::optional<int64_t>& v) { return v ? Json(*v) : Json(nullptr); }
+
+Json summary_json(const DataSummary& d) {
+  Json j = Json::object();
+  j.set("kind", d.kind).set("files", d.files).set("bytes", d.bytes).set("tokens", d.tokens);
+  j.set("documents", count(d.documents)).set("vocab", d.vocab).set("max_id", d.max_id);
+  j.set("distinct", count(d.distinct));
+  j.set("entropy_nats", d.entropy_nats ? Json(*d.entropy_nats) : Json(nullptr));
+  j.set("first", Json::array_of(d.first)).set("first_text", valid_utf8(d.first_text));
+  return j;
+}
+
+std::string summary_text(const DataSummary& d) {
+  std::string out = fmt::format("kind       {}\nfiles      {}\nsize       {}\ntokens     {}\n",
+                                d.kind, grouped(d.files), short_bytes(d.bytes), grouped(d.tokens));
+  if (d.documents) out += fmt::format("documents  {}\n", grouped(*d.documents));
+  out += fmt::format("vocab      {} ids, the largest is {}", grouped(d.vocab), grouped(d.max_id));
+  if (d.distinct) out += fmt::format(", {} occur", grouped(*d.distinct));
+  out += '\n';
+  if (d.entropy_nats) {
+    out += fmt::format("entropy    {:.4f} nats a token, by frequency alone\n", *d.entropy_nats);
+  }
+  out += fmt::format("ids        {} ...\n", fmt::join(d.first, " "));
+  return out + fmt::format("text       {}\n", shown_text(d.first_text));
+}
+
+}  // namespace
+
+int run(const DataInspectArgs& args) {
+  const DataSummary d = inspect(args.file);
+  if (args.json) {
+    print_json(summary_json(d));
+  } else {
+    print(summary_text(d));
+  }
+  return kExitOk;
+}
+
+int run(const DataShowArgs& args) {
+  if (args.step < 1) {
+    throw ConfigError(fmt::format("--step: must be at least 1, is {}", args.step));
+  }
+  hand_over_run(args.run);
+  const TrainedModel m = open_model(args.run);
+  const RunConfig& c = m.config;
+  set_num_threads(static_cast<int>(c.train.threads));
+  const auto data = Dataset::open(c.data, {.context = c.model.context,
+                                           .vocab = c.model.vocab,
+                                           .seed = c.data_seed(),
+                                           .lanes = c.sequences()});
+  const auto task = tasks().make(c.task);
+  const DeviceKind device = m.model->parameters().device();
+  Arena arena(device);
+  BatchTensors inputs(c.train.batch, c.model.context, device);
+  Evaluator evaluator(*m.model, *task, arena, inputs);
+  print(fmt::format("step {}: sequences {} to {}, losses with the weights of {}\n", args.step,
+                    (args.step - 1) * c.sequences(), args.step * c.sequences() - 1, m.path));
+  Batch batch;
+  for (int64_t micro = 0; micro < c.train.accumulate; ++micro) {
+    const int64_t first = (args.step - 1) * c.sequences() + micro * c.train.batch;
+    data->train_batch(first, c.train.batch, batch);
+    const std::vector<double> losses = evaluator.row_losses(batch);
+    for (int64_t r = 0; r < batch.rows; ++r) {
+      const Place place = data->train_place(first + r);
+      const std::span<const int32_t> ids(&batch.inputs[static_cast<size_t>(r * batch.length)],
+                                         static_cast<size_t>(batch.length));
+      print(fmt::format("\nsequence {}  source {}{}{}  {} {}  loss {:.4f}\n{}\n", first + r,
+                        place.source, place.file.empty() ? "" : "  file ", place.file, place.unit,
+                        place.offset, losses[static_cast<size_t>(r)],
+                        shown_text(decode(*m.tokenizer, ids))));
+    }
+  }
+  return kExitOk;
+}
+
+}  // namespace keel

@@ -1,0 +1,50 @@
+// keel eval: the loss of a trained model on data that it was not trained with.
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/hand_over.h"
+#include "cli/output.h"
+#include "core/parallel.h"
+#include "train/evaluate.h"
+#include "train/session.h"
+
+namespace keel {
+
+int run(const EvalArgs& args) {
+  hand_over_run(args.run);
+  const TrainedModel m = open_model(args.run);
+  const RunConfig& c = m.config;
+  set_num_threads(static_cast<int>(c.train.threads));
+  for (const std::string& n : m.notes) say("note: " + n);
+  const auto data = Dataset::open_eval(args.data, *m.tokenizer,
+                                       {.context = c.model.context, .vocab = m.model->vocab()});
+  const auto task = tasks().make(c.task);
+  const DeviceKind device = m.model->parameters().device();
+  Arena arena(device);
+  BatchTensors inputs(c.train.batch, c.model.context, device);
+  Evaluator evaluator(*m.model, *task, arena, inputs);
+  const EvalResult result = evaluator.evaluate(*data, 0);
+  std::optional<double> bits;
+  if (const int64_t bytes = data->eval_bytes(); bytes > 0) {
+    bits = result.loss * static_cast<double>(result.tokens) / std::log(2.0) /
+           static_cast<double>(bytes);
+  }
+  if (args.json) {
+    Json j = Json::object();
+    j.set("loss", result.loss).set("tokens", result.tokens);
+    j.set("bits_per_byte", bits ? Json(*bits) : Json(nullptr));
+    print_json(j);
+    return kExitOk;
+  }
+  print(fmt::format("loss           {:.4f} nats a token\ntokens         {}\n", result.loss,
+                    grouped(result.tokens)));
+  if (bits) print(fmt::format("bits per byte  {:.4f}\n", *bits));
+  print(fmt::format("perplexity     {:.4f}\nmodel          {}\n", std::exp(result.loss), m.path));
+  return kExitOk;
+}
+
+}  // namespace keel

@@ -1,0 +1,44 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "core/error.h"
+#include "lab/text.h"
+
+namespace keel {
+
+void print(std::string_view text) {
+  errno = 0;
+  const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
+  if (written != text.size() || std::fflush(stdout) != 0) {
+    throw IoError(fmt::format("standard output: cannot write: {}", std::strerror(errno)));
+  }
+}
+
+void print_json(const Json& json) { print(json.dump() + "\n"); }
+
+void complain(std::string_view text) { fmt::print(stderr, "keel: {}\n", text); }
+
+void say(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+
+std::string shown_text(std::string_view text) {
+  std::string out = valid_utf8(text);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F) c = '?';
+  }
+  return out;
+}
+
+std::string grouped(int64_t n) {
+  std::string s = std::to_string(n);
+  const size_t first = n < 0 ? 1 : 0;
+  for (size_t at = s.size(); at > first + 3;) s.insert(at -= 3, ",");
+  return s;
+}
+
+}  // namespace keel

@@ -1,0 +1,29 @@
+// Standard output is for results, standard error for everything else.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "io/json.h"
+
+namespace keel {
+
+constexpr int kExitOk = 0, kExitFailed = 1, kExitDiverged = 20, kExitMemory = 71, kExitStopped = 75,
+              kExitInterrupted = 130;
+
+// To standard output, at once. IoError when it cannot be written.
+void print(std::string_view text);
+// One object on one line.
+void print_json(const Json& json);
+// "keel: TEXT" to standard error.
+void complain(std::string_view text);
+// A line to standard error.
+void say(std::string_view text);
+
+// Text of data or of a model for a terminal: bytes that are not UTF-8 replaced, control characters
+// but for line ends and tabs as "?", so that it cannot steer the terminal.
+std::string shown_text(std::string_view text);
+// "1,048,576"
+std::string grouped(int64_t n);
+
+}  // namespace keel

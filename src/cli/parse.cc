@@ -1,0 +1,284 @@
+// The only user of CLI11. Each command's options are written down here once; help, messages and
+// suggestions come from them.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <optional>
+
+#include "cli/commands.h"
+#include "config/text.h"
+#include "core/error.h"
+
+namespace keel {
+namespace {
+
+constexpr const char* kSetHelp = "a config key for this run: model.dim=64";
+constexpr const char* kJsonHelp = "end with one JSON object on one line";
+
+class Parser {
+ public:
+  Parser();
+  Command parse(int argc, char** argv);
+
+ private:
+  // A command that is parsed into a T.
+  template <class T>
+  CLI::App* command(CLI::App& under, const std::string& name, const std::string& doc, T& args);
+  CLI::App* group(const std::string& name, const std::string& doc);
+  void train_commands();
+  void use_commands();
+  void look_commands();
+  void config_commands();
+  void run_commands();
+  void data_commands();
+  std::string help_text() const;
+  [[noreturn]] void refuse_extras() const;
+  const CLI::App* deepest() const;
+
+  CLI::App app_{"Trains transformer language models on an even keel."};
+  std::optional<Command> chosen_;
+  bool version_ = false;
+  std::vector<std::string> help_words_;
+  TrainArgs train_;
+  ResumeArgs resume_;
+  EvalArgs eval_;
+  GenerateArgs generate_;
+  PlanArgs plan_;
+  BenchArgs bench_;
+  ReportArgs report_;
+  ConfigShowArgs config_show_;
+  ConfigCheckArgs config_check_;
+  ConfigSchemaArgs config_schema_;
+  ConfigDiffArgs config_diff_;
+  RunsLsArgs runs_ls_;
+  RunsCompareArgs runs_compare_;
+  DataInspectArgs data_inspect_;
+  DataShowArgs data_show_;
+};
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* s : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(s->get_name());
+  }
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* o : app.get_options()) {
+    for (const std::string& n : o->get_lnames()) names.push_back("--" + n);
+    for (const std::string& n : o->get_snames()) names.push_back("-" + n);
+  }
+  return names;
+}
+
+void add_sets(CLI::App* c, std::vector<std::string>& sets) {
+  c->add_option("--set", sets, kSetHelp)->allow_extra_args(false)->option_text("KEY=VALUE");
+}
+
+CLI::Option* positional(CLI::App* c, const char* name, std::string& value, const char* doc) {
+  return c->add_option(name, value, doc)->required()->option_text(" ");
+}
+
+CLI::Option* positionals(CLI::App* c, const char* name, std::vector<std::string>& values,
+                         const char* doc) {
+  return c->add_option(name, values, doc)->required()->option_text("...");
+}
+
+template <class T>
+CLI::App* Parser::command(CLI::App& under, const std::string& name, const std::string& doc,
+                          T& args) {
+  CLI::App* c = under.add_subcommand(name, doc);
+  c->final_callback([this, &args] { chosen_ = args; });
+  c->set_help_flag("-h,--help", "this text");
+  return c;
+}
+
+CLI::App* Parser::group(const std::string& name, const std::string& doc) {
+  CLI::App* c = app_.add_subcommand(name, doc);
+  c->set_help_flag("-h,--help", "this text");
+  c->require_subcommand(1);
+  return c;
+}
+
+void Parser::train_commands() {
+  CLI::App* c = command(app_, "train", "train a model from a config", train_);
+  positional(c, "CONFIG", train_.config, "TOML file");
+  c->add_option("--out", train_.out, "the run's folder, new (default: below runs/)")
+      ->option_text("RUN");
+  add_sets(c, train_.sets);
+  c->add_flag("--json", train_.json, kJsonHelp);
+  c->add_flag("--quiet", train_.quiet, "no progress, only warnings and errors");
+
+  c = command(app_, "resume", "go on with a run at its newest checkpoint", resume_);
+  positional(c, "RUN", resume_.run, "the run's folder");
+  add_sets(c, resume_.sets);
+  c->add_flag("--json", resume_.json, kJsonHelp);
+  c->add_flag("--quiet", resume_.quiet, "no progress, only warnings and errors");
+}
+
+void Parser::use_commands() {
+  CLI::App* c = command(app_, "eval", "mean loss of a trained model on data", eval_);
+  positional(c, "RUN", eval_.run, "run or checkpoint");
+  c->add_option("--data", eval_.data, "file or folder: text, .jsonl, .bin, .npy")
+      ->required()
+      ->option_text("FILE");
+  c->add_flag("--json", eval_.json, kJsonHelp);
+
+  GenerateOptions& o = generate_.options;
+  c = command(app_, "generate", "let a trained model write", generate_);
+  positional(c, "RUN", generate_.run, "run or checkpoint");
+  c->add_option("-p,--prompt", generate_.prompt, "what to continue; empty: a new document")
+      ->option_text("TEXT");
+  c->add_option("-n,--tokens", o.tokens, "at most so many new tokens (200)")->option_text("N");
+  c->add_option("--temp", o.temperature, "temperature; 0: the likeliest token (1)")
+      ->option_text("T");
+  c->add_option("--top-k", o.top_k, "only the K likeliest tokens; 0: all")->option_text("K");
+  c->add_option("--top-p", o.top_p, "only the likeliest that hold share P (1)")->option_text("P");
+  c->add_option("--min-p", o.min_p, "only those with P times the likeliest's")->option_text("P");
+  c->add_option("--repetition-penalty", o.repetition_penalty, "above 1: fewer repeats (1)")
+      ->option_text("R");
+  c->add_option("-s,--seed", o.seed, "of the draws (0)")->option_text("S");
+}
+
+void Parser::look_commands() {
+  CLI::App* c = command(app_, "plan", "parameters, memory and work of a config", plan_);
+  positional(c, "CONFIG", plan_.config, "TOML file");
+  add_sets(c, plan_.sets);
+  c->add_flag("--json", plan_.json, kJsonHelp);
+  c->add_flag("--probe", plan_.probe, "run a few steps and say how long a run takes");
+
+  c = command(app_, "bench", "speed and memory of a config's training steps", bench_);
+  positional(c, "CONFIG", bench_.config, "TOML file");
+  c->add_option("--steps", bench_.steps, "steps to measure, after 3 that are not (20)")
+      ->option_text("N");
+  add_sets(c, bench_.sets);
+  c->add_flag("--json", bench_.json, kJsonHelp);
+
+  c = command(app_, "report", "one page, or a picture, of runs", report_);
+  positionals(c, "RUN", report_.runs, "runs");
+  c->add_option("-o,--output", report_.out, "the file: .html, or .svg for one run")
+      ->required()
+      ->option_text("FILE");
+}
+
+void Parser::config_commands() {
+  CLI::App* g = group("config", "look at configs");
+  const char* what = "TOML file, or a run";
+  CLI::App* c = command(*g, "show", "all values and where they come from", config_show_);
+  positional(c, "CONFIG", config_show_.config, what);
+  add_sets(c, config_show_.sets);
+  c = command(*g, "check", "all errors, if there are any", config_check_);
+  positional(c, "CONFIG", config_check_.config, what);
+  add_sets(c, config_check_.sets);
+  c = command(*g, "schema", "JSON schema of the TOML file", config_schema_);
+  positional(c, "CONFIG", config_schema_.config, "whose values are the defaults")->required(false);
+  c = command(*g, "diff", "keys whose values differ", config_diff_);
+  positional(c, "A", config_diff_.a, what);
+  positional(c, "B", config_diff_.b, what);
+}
+
+void Parser::run_commands() {
+  CLI::App* g = group("runs", "look at runs");
+  CLI::App* c = command(*g, "ls", "the runs in a folder", runs_ls_);
+  positional(c, "DIR", runs_ls_.folder, "folder (runs)")->required(false);
+  c->add_flag("--json", runs_ls_.json, "one JSON array on one line");
+  c = command(*g, "compare", "figures and settings of runs side by side", runs_compare_);
+  positionals(c, "RUN", runs_compare_.runs, "runs");
+  c->add_flag("--json", runs_compare_.json, kJsonHelp);
+}
+
+void Parser::data_commands() {
+  CLI::App* g = group("data", "look at data");
+  CLI::App* c = command(*g, "inspect", "what is in a file or folder", data_inspect_);
+  positional(c, "FILE", data_inspect_.file, "text, .jsonl, .jsonl.zst, .bin, .npy");
+  c->add_flag("--json", data_inspect_.json, kJsonHelp);
+  c = command(*g, "show", "the sequences of a step and their losses", data_show_);
+  positional(c, "RUN", data_show_.run, "the run's folder");
+  c->add_option("--step", data_show_.step, "as the log numbers them, from 1")
+      ->required()
+      ->option_text("N");
+}
+
+Parser::Parser() {
+  app_.name("keel");
+  app_.set_help_flag("-h,--help", "this text");
+  app_.add_flag("--version", version_, "version, build, instruction set, libraries");
+  app_.get_formatter()->column_width(26);
+  app_.footer("keel COMMAND --help says more; keel help exit-codes lists the exit codes.");
+  train_commands();
+  use_commands();
+  look_commands();
+  config_commands();
+  run_commands();
+  data_commands();
+  CLI::App* help = app_.add_subcommand("help", "help on a command, or on exit-codes");
+  help->add_option("TOPIC", help_words_, "command, or exit-codes")->option_text("...");
+  help->final_callback([this] { chosen_ = TextArgs{help_text()}; });
+}
+
+std::string Parser::help_text() const {
+  if (help_words_.size() == 1 && help_words_[0] == "exit-codes") return exit_codes_text();
+  const CLI::App* at = &app_;
+  for (const std::string& word : help_words_) {
+    const std::vector<std::string> names = command_names(*at);
+    if (std::find(names.begin(), names.end(), word) == names.end()) {
+      std::vector<std::string> topics = names;
+      topics.push_back("exit-codes");
+      throw ConfigError(fmt::format("help: no topic \"{}\"{}", word, suggestion(word, topics)));
+    }
+    at = at->get_subcommand(word);
+  }
+  return at->help();
+}
+
+// The command that the command line names, as far as it could be followed.
+const CLI::App* Parser::deepest() const {
+  const CLI::App* at = &app_;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return at;
+}
+
+void Parser::refuse_extras() const {
+  const CLI::App* at = deepest();
+  const std::string word = app_.remaining(true).front();
+  const std::string name = at == &app_ ? "keel" : "keel " + at->get_name();
+  const std::vector<std::string> commands = command_names(*at);
+  if (!word.starts_with('-') && !commands.empty()) {
+    throw ConfigError(fmt::format("unknown command \"{}\"{} (known: {})", word,
+                                  suggestion(word, commands), fmt::join(commands, " ")));
+  }
+  const std::string option = word.substr(0, word.find('='));
+  throw ConfigError(fmt::format("{}: unexpected {} \"{}\"{}; {} --help lists what it takes", name,
+                                word.starts_with('-') ? "option" : "argument", option,
+                                suggestion(option, option_names(*at)), name));
+}
+
+Command Parser::parse(int argc, char** argv) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return TextArgs{deepest()->help()};
+  } catch (const CLI::ExtrasError&) {
+    refuse_extras();
+  } catch (const CLI::ParseError& e) {
+    if (!app_.remaining(true).empty()) refuse_extras();
+    const CLI::App* at = deepest();
+    throw ConfigError(
+        fmt::format("{}{}: {}; see --help", at == &app_ ? "" : "keel ", at->get_name(), e.what()));
+  }
+  if (version_) return VersionArgs{};
+  if (!chosen_) {
+    throw ConfigError(fmt::format("no command; one of: {} (keel --help says more)",
+                                  fmt::join(command_names(app_), " ")));
+  }
+  return *chosen_;
+}
+
+}  // namespace
+
+Command parse_command_line(int argc, char** argv) { return Parser().parse(argc, argv); }
+
+}  // namespace keel

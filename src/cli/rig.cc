@@ -1,0 +1,81 @@
+#include "cli/rig.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "config/load.h"
+#include "core/parallel.h"
+#include "train/environment.h"
+
+namespace keel {
+namespace {
+
+std::unique_ptr<Dataset> open_data(const RunConfig& c) {
+  return Dataset::open(c.data, {.context = c.model.context,
+                                .vocab = c.model.vocab,
+                                .seed = c.data_seed(),
+                                .lanes = c.sequences()});
+}
+
+double seconds_now() {
+  const auto t = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(t).count();
+}
+
+}  // namespace
+
+PlannedConfig plan_config(const std::string& path, const std::vector<std::string>& sets) {
+  PlannedConfig p;
+  p.notes = load_config(path, sets, p.config).notes;
+  RunConfig& c = p.config;
+  set_num_threads(static_cast<int>(c.train.threads));
+  std::string reason;
+  p.compute = resolve_dtype(c, reason);
+  if (!reason.empty()) p.notes.push_back("train.dtype: " + reason);
+  c.train.dtype = std::string(name_of(p.compute));
+  if (c.model.vocab == 0 && c.data.vocab().value_or(0) == 0) {
+    p.data = open_data(c);
+    c.model.vocab = p.data->vocab();
+  }
+  p.plan = make_plan(c, p.compute);
+  return p;
+}
+
+Rig open_rig(PlannedConfig planned) {
+  Rig rig{std::move(planned), nullptr, nullptr};
+  RunConfig& c = rig.planned.config;
+  const DeviceKind device = resolve_device(c);
+  check_memory(rig.planned.plan, memory_available_bytes());
+  rig.data = rig.planned.data ? std::move(rig.planned.data) : open_data(c);
+  if (c.model.vocab == 0) c.model.vocab = rig.data->vocab();
+  rig.trainer = std::make_unique<Trainer>(c, rig.data.get(), device, rig.planned.compute);
+  return rig;
+}
+
+std::vector<MeasuredStep> measure_steps(Trainer& trainer, int64_t discard, int64_t steps) {
+  std::vector<MeasuredStep> out;
+  for (int64_t i = 0; i < discard + steps; ++i) {
+    const double begin = seconds_now();
+    MeasuredStep step{trainer.step(), 0};
+    step.seconds = seconds_now() - begin;
+    if (i >= discard) out.push_back(std::move(step));
+  }
+  return out;
+}
+
+double quantile(std::vector<double> seconds, double q) {
+  std::sort(seconds.begin(), seconds.end());
+  const double at = q * static_cast<double>(seconds.size() - 1);
+  const size_t low = static_cast<size_t>(at);
+  const size_t high = std::min(low + 1, seconds.size() - 1);
+  return seconds[low] + (seconds[high] - seconds[low]) * (at - std::floor(at));
+}
+
+std::vector<double> seconds_of(const std::vector<MeasuredStep>& steps) {
+  std::vector<double> out;
+  for (const MeasuredStep& s : steps) out.push_back(s.seconds);
+  return out;
+}
+
+}  // namespace keel

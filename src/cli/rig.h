@@ -1,0 +1,42 @@
+// A trainer that belongs to no run, for measuring.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/config.h"
+#include "train/plan.h"
+#include "train/trainer.h"
+
+namespace keel {
+
+struct PlannedConfig {
+  RunConfig config;  // dtype and vocab settled
+  DType compute = DType::kF32;
+  Plan plan;
+  std::vector<std::string> notes;
+  std::unique_ptr<Dataset> data;  // only where the vocabulary had to be looked up
+};
+// Reads and plans a config. Where only the data knows the vocabulary, the data is opened.
+PlannedConfig plan_config(const std::string& path, const std::vector<std::string>& sets);
+
+struct Rig {
+  PlannedConfig planned;
+  std::unique_ptr<Dataset> data;
+  std::unique_ptr<Trainer> trainer;
+};
+// Everything that training needs. Throws as create_session does.
+Rig open_rig(PlannedConfig planned);
+
+struct MeasuredStep {
+  StepResult result;
+  double seconds = 0;
+};
+// `discard` steps that are not measured, then `steps` that are.
+std::vector<MeasuredStep> measure_steps(Trainer& trainer, int64_t discard, int64_t steps);
+// The value below which a share `q` of the sorted seconds lies, between neighbours by proportion.
+double quantile(std::vector<double> seconds, double q);
+std::vector<double> seconds_of(const std::vector<MeasuredStep>& steps);
+
+}  // namespace keel

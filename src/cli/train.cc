@@ -1,0 +1,165 @@
+// keel train and keel resume.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/commands.h"
+#include "cli/hand_over.h"
+#include "cli/output.h"
+#include "cli/stop_signals.h"
+#include "cli/terminal.h"
+#include "config/print.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "core/version.h"
+#include "lab/report.h"
+#include "lab/text.h"
+#include "train/environment.h"
+#include "train/loop.h"
+#include "train/recorder.h"
+#include "train/session.h"
+
+namespace keel {
+namespace {
+
+std::string origin_of(const Session& s, const std::string& key) {
+  const auto found = s.loaded.origins.find(key);
+  return found == s.loaded.origins.end() ? "" : found->second;
+}
+
+// Settings that are not the defaults, with where they come from.
+void say_settings(Terminal& terminal, const Session& s) {
+  size_t key_width = 0, value_width = 0;
+  std::vector<Difference> rows;
+  for (Difference& d : diff_configs(RunConfig(), s.config)) {
+    if (d.b.empty() || origin_of(s, d.key) == "default") continue;
+    key_width = std::max(key_width, d.key.size());
+    value_width = std::max(value_width, std::min<size_t>(d.b.size(), 40));
+    rows.push_back(std::move(d));
+  }
+  for (const Difference& d : rows) {
+    terminal.say(fmt::format("  {:{}}  {:{}}  {}", d.key, key_width, d.b, value_width,
+                             origin_of(s, d.key)));
+  }
+}
+
+void say_start(Terminal& terminal, const Session& s) {
+  terminal.say(fmt::format("keel {} ({}), {} threads, {}", version(), build_id(), num_threads(),
+                           s.config.train.dtype));
+  terminal.say("settings that are not the defaults:");
+  say_settings(terminal, s);
+  const MemoryUse& b = s.plan.bytes;
+  terminal.say(fmt::format(
+      "model: {} parameters; memory: {} (weights {}, gradients {}, optimizer {}, activations {})",
+      grouped(s.plan.parameters), short_bytes(s.plan.total_bytes()), short_bytes(b.weights),
+      short_bytes(b.gradients), short_bytes(b.optimizer), short_bytes(b.activations)));
+  const Dataset& data = *s.data;
+  std::string text =
+      data.train_tokens() > 0 ? grouped(data.train_tokens()) + " tokens" : "endless tokens";
+  text += fmt::format(", validation {}, {} ids", grouped(data.eval_tokens()), data.vocab());
+  if (const auto floor = data.entropy_floor()) {
+    text += fmt::format(", entropy floor {:.4f} nats", *floor);
+  }
+  terminal.say("data: " + text);
+  for (const std::string& n : s.notes) terminal.say("note: " + n);
+  terminal.say("run: " + s.dir->path());
+}
+
+Json number(const std::optional<double>& v) { return v ? Json(*v) : Json(nullptr); }
+
+Json outcome_json(const std::string& run, const RunOutcome& o) {
+  Json j = Json::object();
+  j.set("run", run).set("steps", o.steps).set("tokens", o.tokens);
+  j.set("val_loss", number(o.val_loss)).set("train_loss", number(o.train_loss));
+  j.set("tokens_per_second", number(o.tokens_per_second));
+  j.set("diverged", o.end == RunEnd::kDiverged);
+  j.set("reason", o.reason.empty() ? Json(nullptr) : Json(o.reason));
+  return j;
+}
+
+std::string summary(const RunOutcome& o) {
+  std::string text = fmt::format("{} steps, {} tokens", grouped(o.steps), grouped(o.tokens));
+  if (o.train_loss) text += fmt::format(", training loss {:.4f}", *o.train_loss);
+  if (o.val_loss) text += fmt::format(", validation loss {:.4f}", *o.val_loss);
+  if (o.tokens_per_second) text += fmt::format(", {} tokens/s", short_count(*o.tokens_per_second));
+  return text;
+}
+
+// The report is made from what was recorded; a run whose report cannot be made has still ended
+// well.
+void make_report(Terminal& terminal, const Session& s) {
+  const std::string path = s.dir->file("report.html");
+  try {
+    const std::string run = s.dir->path();
+    write_report({&run, 1}, path, {.program = "keel " + version(), .unix_time = unix_time()});
+    terminal.say("report: " + path);
+  } catch (const Error& e) {
+    terminal.warn(fmt::format("no report: {}", e.what()));
+  }
+}
+
+int tell_end(Terminal& terminal, const std::string& run, const RunOutcome& o) {
+  terminal.finish();
+  terminal.say("done: " + summary(o));
+  switch (o.end) {
+    case RunEnd::kFinished:
+      return kExitOk;
+    case RunEnd::kEarly:
+      terminal.say("ended early: " + o.reason);
+      return kExitOk;
+    case RunEnd::kStopped:
+      complain(fmt::format("stopped at step {}, everything is saved; go on with: keel resume {}",
+                           o.steps, shell_quote(run)));
+      return kExitStopped;
+    case RunEnd::kDiverged:
+      complain(
+          fmt::format("diverged: {}; the last checkpoint stands, a lower optim.lr or a longer "
+                      "schedule.warmup may help",
+                      o.reason));
+      return kExitDiverged;
+  }
+  return kExitFailed;
+}
+
+int train(Session& s, Terminal& terminal, bool json) {
+  const StopSignals signals;
+  const std::string& run = s.dir->path();
+  RunOutcome outcome;
+  {
+    Recorder recorder(*s.dir, real_fs(), *s.trainer, s.resumed_at,
+                      [&](const std::string& text) { terminal.warn(text); });
+    RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&recorder, &terminal},
+                 signals.requests());
+    outcome = loop.run();
+  }
+  make_report(terminal, s);
+  const int code = tell_end(terminal, run, outcome);
+  if (json) {
+    print_json(outcome_json(run, outcome));
+  } else {
+    print(run + "\n");
+  }
+  return code;
+}
+
+}  // namespace
+
+int run(const TrainArgs& args) {
+  hand_over_config(args.config, args.sets);
+  Session s = create_session(real_fs(), args.config, args.sets, args.out);
+  Terminal terminal(*s.dir, args.quiet, s.config.log.every);
+  say_start(terminal, s);
+  return train(s, terminal, args.json);
+}
+
+int run(const ResumeArgs& args) {
+  hand_over_run(args.run, args.sets);
+  Session s = resume_session(real_fs(), args.run, args.sets);
+  Terminal terminal(*s.dir, args.quiet, s.config.log.every);
+  say_start(terminal, s);
+  return train(s, terminal, args.json);
+}
+
+}  // namespace keel
