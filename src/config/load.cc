@@ -116,7 +116,7 @@ class Converter {
       const bool starts_code_point = (static_cast<unsigned char>(line[at]) & 0xc0) != 0x80;
       if (starts_code_point && ++column == end.column) break;
     }
-    at = std::min(line.find_first_not_of(" ", at), line.size());
+    at = std::min(line.find_first_not_of(' ', at), line.size());
     return line.substr(at).starts_with("# ") ? std::string(line.substr(at + 2)) : "";
   }
 
