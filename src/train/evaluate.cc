@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "core/philox.h"
 
@@ -59,19 +60,21 @@ void SourceLosses::add(const Batch& batch, std::span<const float> losses) {
   }
 }
 
-EvalResult SourceLosses::mean() const {
-  EvalResult result;
-  double sum = 0, targets = 0;
+double SourceLosses::mean() const {
+  const double targets = std::accumulate(targets_.begin(), targets_.end(), 0.0);
+  return targets > 0 ? std::accumulate(sums_.begin(), sums_.end(), 0.0) / targets : 0.0;
+}
+
+int64_t SourceLosses::tokens() const {
+  return static_cast<int64_t>(std::accumulate(targets_.begin(), targets_.end(), 0.0));
+}
+
+std::span<const double> SourceLosses::means() {
+  if (sums_.size() == 1) return {};
   for (size_t i = 0; i < sums_.size(); ++i) {
-    sum += sums_[i];
-    targets += targets_[i];
-    if (sums_.size() > 1) {
-      result.source_loss.push_back(targets_[i] > 0 ? sums_[i] / targets_[i] : std::nan(""));
-    }
+    means_[i] = targets_[i] > 0 ? sums_[i] / targets_[i] : std::nan("");
   }
-  result.loss = targets > 0 ? sum / targets : 0.0;
-  result.tokens = static_cast<int64_t>(targets);
-  return result;
+  return means_;
 }
 
 // f(losses of all targets) of the batch that is loaded.
@@ -99,7 +102,8 @@ EvalResult Evaluator::evaluate(const Dataset& data, int64_t max_tokens) {
       losses.add(batch_, {l.data<float>(), static_cast<size_t>(l.size())});
     });
   }
-  return losses.mean();
+  const std::span<const double> means = losses.means();
+  return {losses.mean(), losses.tokens(), {means.begin(), means.end()}};
 }
 
 std::vector<double> Evaluator::row_losses(const Batch& batch) {

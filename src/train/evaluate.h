@@ -40,14 +40,18 @@ uint64_t step_signature(bool training, bool segments, bool probes);
 // Sums over targets, by data source.
 class SourceLosses {
  public:
-  explicit SourceLosses(size_t sources) : sums_(sources), targets_(sources) {}
+  explicit SourceLosses(size_t sources) : sums_(sources), targets_(sources), means_(sources) {}
   void clear();
   // `losses`: of every target of the batch, nats; its weights say which ones count.
   void add(const Batch& batch, std::span<const float> losses);
-  EvalResult mean() const;
+  // Over all targets, nats; 0 without any.
+  double mean() const;
+  int64_t tokens() const;
+  // By source, as EvalResult has it; valid until the next call. Allocates nothing.
+  std::span<const double> means();
 
  private:
-  std::vector<double> sums_, targets_;
+  std::vector<double> sums_, targets_, means_;
 };
 
 // Holds references: model, task, arena and inputs must outlive it.

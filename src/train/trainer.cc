@@ -128,10 +128,9 @@ StepResult Trainer::step() {
     tree_.add();
   }
   StepResult result;
-  EvalResult mean = losses_.mean();
-  result.loss = mean.loss;
-  result.tokens = mean.tokens;
-  result.source_loss = std::move(mean.source_loss);
+  result.loss = losses_.mean();
+  result.tokens = losses_.tokens();
+  result.source_loss = losses_.means();
   if (!std::isfinite(result.loss)) state_.skip = state_.nonfinite = 1;
   grad_norm_.compute(static_cast<float>(config_.clip.norm), &state_);
   optimizer_->step(&state_);

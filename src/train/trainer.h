@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/arena.h"
@@ -25,7 +26,8 @@ struct StepResult {
   double rate = 0;
   int64_t tokens = 0;  // targets in the global batch
   bool finite = true;  // false: loss or gradient is not finite, and nothing was updated
-  std::vector<double> source_loss;  // by data source; empty if there is one only; NaN where unseen
+  // By data source; empty if there is one only; NaN where unseen. Valid until the next step.
+  std::span<const double> source_loss;
 };
 
 struct MemoryUse {
