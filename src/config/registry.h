@@ -148,6 +148,7 @@ class Registry final : public RegistryBase {
  private:
   static std::vector<Row> rows_of(const std::vector<Entry>& entries) {
     std::vector<Row> rows;
+    rows.reserve(entries.size());
     for (const Entry& e : entries) rows.push_back(e.row);
     return rows;
   }
