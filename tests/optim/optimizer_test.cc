@@ -160,7 +160,7 @@ TEST_P(EveryOptimizer, ConfigRoundTrips) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryOptimizer, testing::ValuesIn(optimizers().names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& kind) { return kind.param; });
 
 TEST(OptimConfig, EveryMemberIsWalked) {
   harness::expect_all_walked<OptimConfig>("OptimConfig");
