@@ -1,0 +1,239 @@
+// Decoders of every kind that the registries know, and what a decoder promises.
+#include "models/decoder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "config/load.h"
+#include "config/print.h"
+#include "core/error.h"
+#include "harness/check_op.h"
+#include "harness/config_coverage.h"
+#include "harness/expect_error.h"
+#include "ops/cross_entropy.h"
+#include "ops/reshape.h"
+#include "variants.h"
+
+namespace keel::test {
+namespace {
+
+constexpr int64_t kRows = 2, kTime = 7, kVocab = 13;
+
+ModelConfig tiny(const std::vector<std::string>& sets) {
+  ModelConfig config;
+  load_config_text("tiny.toml",
+                   "dim = 16\nlayers = 2\nheads = 4\nkv_heads = 2\ncontext = 8\n"
+                   "[init]\ndeviation = 0.2\n",
+                   sets, config);
+  return config;
+}
+
+// A decoder with its tokens; gains and biases are moved away from where they start.
+struct Tiny {
+  Decoder model;
+  Tensor tokens, targets;
+
+  explicit Tiny(const std::vector<std::string>& sets)
+      : model(tiny(sets), kVocab, DeviceKind::kCpu, DType::kF32) {
+    model.initialise(3);
+    uint64_t seed = 0;
+    for (const Parameter& p : model.parameters().list()) {
+      if (p.shape.axes() > 1) continue;
+      const std::vector<float> noise = normal_values(p.weight.size(), ++seed, 0.3);
+      for (size_t i = 0; i < noise.size(); ++i) p.weight.data<float>()[i] += noise[i];
+    }
+    std::vector<int32_t> in(kRows * kTime), out(kRows * kTime);
+    for (size_t i = 0; i < in.size(); ++i) {
+      in[i] = static_cast<int32_t>(i * 5 % kVocab);
+      out[i] = static_cast<int32_t>(i * 7 % kVocab);
+    }
+    tokens = from_host({kRows, kTime}, std::span<const int32_t>(in));
+    targets = from_host({kRows * kTime}, std::span<const int32_t>(out));
+  }
+
+  Pass pass() const {
+    Pass p;
+    p.tokens = tokens;
+    return p;
+  }
+  CrossEntropy cross_entropy() const {
+    Pass p = pass();
+    const Var hidden = reshape(model.hidden(p), {kRows * kTime, model.config().dim});
+    return head_loss(hidden, model.head(), targets, {}, nullptr);
+  }
+  double loss() const {
+    NoGrad off;
+    double sum = 0;
+    for (const float row : to_host(cross_entropy().rows)) sum += static_cast<double>(row);
+    return sum;
+  }
+  void gradients() {
+    model.parameters().want_gradients(true);
+    model.parameters().begin_gradients();
+    const CrossEntropy ce = cross_entropy();
+    backward(ce.loss);
+    model.parameters().finish_gradients();
+  }
+};
+
+// d loss along v, by central differences, where v moves one tensor alone.
+double slope(const Tiny& t, const Tensor& weight, const std::vector<float>& v, double h) {
+  const std::vector<float> w = to_host(weight);
+  const auto at = [&](double step) {
+    for (size_t i = 0; i < w.size(); ++i) {
+      weight.data<float>()[i] = w[i] + static_cast<float>(step * static_cast<double>(v[i]));
+    }
+    return t.loss();
+  };
+  const double near = (at(h) - at(-h)) / (2 * h), far = (at(2 * h) - at(-2 * h)) / (4 * h);
+  at(0);
+  return (4 * near - far) / 3;
+}
+
+double dot(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i)
+    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+
+// relu has no slope at 0: a step must be short to cross few of those points.
+bool kinked(const std::vector<std::string>& sets) {
+  for (const std::string& s : sets) {
+    if (s.find("relu") != s.npos) return true;
+  }
+  return false;
+}
+
+// Every tensor by itself, along its gradient and along a random direction.
+void check_gradients(const std::vector<std::string>& sets) {
+  const double h = kinked(sets) ? 3e-4 : 5e-3, bound = kinked(sets) ? 2e-2 : 1e-3;
+  Tiny t(sets);
+  t.gradients();
+  const std::vector<float> all = to_host(t.model.parameters().flat_grads());
+  const double whole = std::sqrt(dot(all, all));
+  ASSERT_GT(whole, 0.1);
+  for (const Parameter& p : t.model.parameters().list()) {
+    const std::vector<float> g = to_host(p.grad);
+    const double norm = std::max(std::sqrt(dot(g, g)), 0.01 * whole);
+    for (std::vector<float> v : {g, normal_values(p.grad.size(), 5)}) {
+      const double length = std::max(std::sqrt(dot(v, v)), 1e-12);
+      for (float& x : v) x = static_cast<float>(static_cast<double>(x) / length);
+      EXPECT_NEAR(slope(t, p.weight, v, h) / norm, dot(v, g) / norm, bound)
+          << p.name << " with " << testing::PrintToString(sets);
+    }
+  }
+}
+
+class EveryKind : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Models, EveryKind, testing::ValuesIn(model_kinds("")), [](const auto& i) {
+  std::string name = i.param;
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+});
+
+TEST_P(EveryKind, ConfigRoundTrips) {
+  const ModelConfig config = tiny({GetParam()});
+  const std::string text = to_toml(config);
+  ModelConfig again;
+  load_config_text("again.toml", text, {}, again);
+  EXPECT_EQ(to_toml(again), text);
+  EXPECT_EQ(config_hash(again), config_hash(config));
+}
+
+TEST_P(EveryKind, GradientsEqualDifferences) {
+  check_gradients({GetParam()});
+  check_gradients({GetParam(), "bias=true", "tied=false", "norm.kind=layer"});
+}
+
+TEST(Decoder, GradientsOfTheOtherForms) {
+  check_gradients({"norm.kind=layer", "norm.bias=false", "ffn.hidden=24"});
+  check_gradients({"attention.qk_norm.kind=layer", "attention.qk_norm.bias=false", "kv_heads=1"});
+  check_gradients({"placement.kind=post", "position.kind=learned", "kv_heads=4", "head_dim=6"});
+}
+
+TEST(Decoder, TheFutureIsHidden) {
+  for (const char* kind : {"rope", "learned", "none"}) {
+    Tiny t({std::string("position.kind=") + kind});
+    const auto logits = [&] {
+      NoGrad off;
+      Pass p = t.pass();
+      return to_host(t.model.logits(p).t);
+    };
+    const std::vector<float> before = logits();
+    t.tokens.data<int32_t>()[4] = 1 + t.tokens.data<int32_t>()[4] % (kVocab - 1);
+    const std::vector<float> after = logits();
+    for (size_t i = 0; i < before.size(); ++i) {
+      const size_t time = i / kVocab;
+      if (time < 4 || time >= kTime) EXPECT_EQ(before[i], after[i]) << kind << " at " << time;
+    }
+    EXPECT_NE(before[4 * kVocab], after[4 * kVocab]);
+    EXPECT_NE(before[6 * kVocab], after[6 * kVocab]);
+  }
+}
+
+TEST(Decoder, TiedHeadIsTheTable) {
+  const Tiny tied({}), untied({"tied=false"});
+  EXPECT_EQ(tied.model.head().t.raw(), tied.model.parameters().list()[0].weight.raw());
+  EXPECT_EQ(untied.model.parameters().list().back().name, "head.weight");
+  EXPECT_EQ(untied.model.parameters().count() - tied.model.parameters().count(), kVocab * 16);
+}
+
+// q, k, v (and gate, up) have names of their own and lie side by side.
+TEST(Decoder, StacksAreOnePieceOfMemory) {
+  const Tiny t({});
+  const std::vector<Parameter>& all = t.model.parameters().list();
+  for (size_t i = 1; i < all.size(); ++i) {
+    const bool follows = all[i].name.ends_with(".k.weight") || all[i].name.ends_with(".v.weight") ||
+                         all[i].name.ends_with(".up.weight");
+    if (!follows) continue;
+    EXPECT_EQ(all[i].weight.data<float>(),
+              all[i - 1].weight.data<float>() + all[i - 1].weight.size());
+    EXPECT_EQ(all[i].grad.data<float>(), all[i - 1].grad.data<float>() + all[i - 1].grad.size());
+  }
+}
+
+TEST(Decoder, TokenOutsideTheTable) {
+  Tiny t({});
+  t.tokens.data<int32_t>()[9] = kVocab;
+  EXPECT_THROW(t.loss(), DataError);
+  Tape::current().clear();
+}
+
+TEST(ModelConfig, EveryMemberIsAKey) { harness::expect_all_walked<ModelConfig>("model"); }
+
+TEST(ModelConfig, RulesBetweenMembers) {
+  expect_error<ConfigError>(
+      "--set: heads: 3 heads do not divide dim 16; choose a divisor, or set model.head_dim", [] {
+        tiny({"heads=3", "kv_heads=3"});
+      });
+  expect_error<ConfigError>("--set: kv_heads: 3 key-value heads do not divide 4 heads",
+                            [] { tiny({"kv_heads=3"}); });
+  expect_error<ConfigError>(
+      "tiny.toml: position: rope turns pairs of values, but a head has 5; choose an even head size",
+      [] { tiny({"head_dim=5"}); });
+  EXPECT_NO_THROW(tiny({"head_dim=5", "position.kind=learned"}));
+}
+
+TEST(Ffn, WidthKeepsParametersEqual) {
+  FfnOptions o;
+  EXPECT_EQ(ffn_width(o, 128, false), 512);
+  EXPECT_EQ(ffn_width(o, 128, true), 344);  // 341.3 to the nearest multiple of 8
+  EXPECT_EQ(ffn_width(o, 768, true), 2048);
+  o.multiple = 256;
+  EXPECT_EQ(ffn_width(o, 768, true), 2048);
+  EXPECT_EQ(ffn_width(o, 30, true), 256);  // never nothing
+  o.hidden = 100;
+  EXPECT_EQ(ffn_width(o, 768, true), 100);
+  o = {};
+  for (const int64_t dim : {128, 512, 768, 4096}) {
+    const double plain = 2.0 * 4.0 * double(dim), gated = 3.0 * double(ffn_width(o, dim, true));
+    EXPECT_LT(std::abs(gated - plain) / plain, 0.01) << dim;
+  }
+}
+
+}  // namespace
+}  // namespace keel::test
