@@ -1,5 +1,6 @@
 // The program: reads the command line, runs the command, turns errors into messages and exit codes.
 
+#include <csignal>
 #include <new>
 #include <variant>
 
@@ -11,6 +12,7 @@
 
 int main(int argc, char** argv) {
   using namespace keel;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write, not a death
   try {
     check_cpu();
     remember_command_line(argv);

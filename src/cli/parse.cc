@@ -35,6 +35,9 @@ class Parser {
   std::string help_text() const;
   [[noreturn]] void refuse_extras() const;
   const CLI::App* deepest() const;
+  // "keel config diff"
+  std::string name_of(const CLI::App* app) const;
+  std::string help_of(const CLI::App* app) const;
 
   CLI::App app_{"Trains transformer language models on an even keel."};
   std::optional<Command> chosen_;
@@ -184,7 +187,7 @@ void Parser::run_commands() {
   CLI::App* g = group("runs", "look at runs");
   CLI::App* c = command(*g, "ls", "the runs in a folder", runs_ls_);
   positional(c, "DIR", runs_ls_.folder, "folder (runs)")->required(false);
-  c->add_flag("--json", runs_ls_.json, "one JSON array on one line");
+  c->add_flag("--json", runs_ls_.json, kJsonHelp);
   c = command(*g, "compare", "figures and settings of runs side by side", runs_compare_);
   positionals(c, "RUN", runs_compare_.runs, "runs");
   c->add_flag("--json", runs_compare_.json, kJsonHelp);
@@ -231,7 +234,7 @@ std::string Parser::help_text() const {
     }
     at = at->get_subcommand(word);
   }
-  return at->help();
+  return help_of(at);
 }
 
 // The command that the command line names, as far as it could be followed.
@@ -241,17 +244,26 @@ const CLI::App* Parser::deepest() const {
   return at;
 }
 
+std::string Parser::name_of(const CLI::App* app) const {
+  if (app == &app_) return app_.get_name();
+  return name_of(app->get_parent()) + " " + app->get_name();
+}
+
+std::string Parser::help_of(const CLI::App* app) const {
+  return app->help(app == &app_ ? "" : name_of(app->get_parent()));
+}
+
 void Parser::refuse_extras() const {
   const CLI::App* at = deepest();
   const std::string word = app_.remaining(true).front();
-  const std::string name = at == &app_ ? "keel" : "keel " + at->get_name();
+  const std::string name = name_of(at);
   const std::vector<std::string> commands = command_names(*at);
   if (!word.starts_with('-') && !commands.empty()) {
     throw ConfigError(fmt::format("unknown command \"{}\"{} (known: {})", word,
                                   suggestion(word, commands), fmt::join(commands, " ")));
   }
   const std::string option = word.substr(0, word.find('='));
-  throw ConfigError(fmt::format("{}: unexpected {} \"{}\"{}; {} --help lists what it takes", name,
+  throw ConfigError(fmt::format("unexpected {} \"{}\"{}; {} --help lists what it takes",
                                 word.starts_with('-') ? "option" : "argument", option,
                                 suggestion(option, option_names(*at)), name));
 }
@@ -260,14 +272,12 @@ Command Parser::parse(int argc, char** argv) {
   try {
     app_.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    return TextArgs{deepest()->help()};
+    return TextArgs{help_of(deepest())};
   } catch (const CLI::ExtrasError&) {
     refuse_extras();
   } catch (const CLI::ParseError& e) {
     if (!app_.remaining(true).empty()) refuse_extras();
-    const CLI::App* at = deepest();
-    throw ConfigError(
-        fmt::format("{}{}: {}; see --help", at == &app_ ? "" : "keel ", at->get_name(), e.what()));
+    throw ConfigError(fmt::format("{}; see {} --help", e.what(), name_of(deepest())));
   }
   if (version_) return VersionArgs{};
   if (!chosen_) {

@@ -10,7 +10,7 @@ namespace keel {
 int run(const RunsLsArgs& args) {
   const std::vector<RunSummary> runs = summarize_runs(find_runs(args.folder));
   if (args.json) {
-    print_json(runs_json(runs));
+    print_json(Json::object().set("runs", runs_json(runs)));
   } else {
     print(runs_table(runs));
   }

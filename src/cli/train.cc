@@ -15,6 +15,7 @@
 #include "core/parallel.h"
 #include "core/version.h"
 #include "lab/report.h"
+#include "lab/run_data.h"
 #include "lab/text.h"
 #include "train/environment.h"
 #include "train/loop.h"
@@ -40,8 +41,8 @@ void say_settings(Terminal& terminal, const Session& s) {
     rows.push_back(std::move(d));
   }
   for (const Difference& d : rows) {
-    terminal.say(fmt::format("  {:{}}  {:{}}  {}", d.key, key_width, d.b, value_width,
-                             origin_of(s, d.key)));
+    terminal.say(
+        fmt::format("  {:{}}  {:{}}  {}", d.key, key_width, d.b, value_width, origin_of(s, d.key)));
   }
 }
 
@@ -123,8 +124,36 @@ int tell_end(Terminal& terminal, const std::string& run, const RunOutcome& o) {
   return kExitFailed;
 }
 
-int train(Session& s, Terminal& terminal, bool json) {
-  const StopSignals signals;
+void tell_result(const std::string& run, const RunOutcome& o, bool json) {
+  if (json) {
+    print_json(outcome_json(run, o));
+  } else {
+    print(run + "\n");
+  }
+}
+
+std::optional<double> known(double v) { return std::isfinite(v) ? std::optional(v) : std::nullopt; }
+
+// What a run that has nothing left to do came to; nothing when steps or the last evaluation are
+// still to be done.
+std::optional<RunOutcome> finished_already(const Session& s) {
+  if (s.resumed_at < s.config.train.steps) return std::nullopt;
+  const RunData data = load_run_data(s.dir->path());
+  const Curve& evals = data.eval(metric_name::kValLoss);
+  const bool evaluated =
+      !evals.steps.empty() && static_cast<int64_t>(evals.steps.back()) >= s.resumed_at;
+  if (s.data->eval_tokens() > 0 && !evaluated) return std::nullopt;
+  const RunSummary sums = summarize(data);
+  RunOutcome o;
+  o.steps = s.resumed_at;
+  o.tokens = o.steps * s.config.sequences() * s.config.model.context;
+  o.val_loss = known(sums.val_loss);
+  o.train_loss = known(sums.train_loss);
+  o.tokens_per_second = known(sums.tokens_per_second);
+  return o;
+}
+
+int train(Session& s, Terminal& terminal, const StopSignals& signals, bool json) {
   const std::string& run = s.dir->path();
   RunOutcome outcome;
   {
@@ -136,11 +165,7 @@ int train(Session& s, Terminal& terminal, bool json) {
   }
   make_report(terminal, s);
   const int code = tell_end(terminal, run, outcome);
-  if (json) {
-    print_json(outcome_json(run, outcome));
-  } else {
-    print(run + "\n");
-  }
+  tell_result(run, outcome, json);
   return code;
 }
 
@@ -148,18 +173,28 @@ int train(Session& s, Terminal& terminal, bool json) {
 
 int run(const TrainArgs& args) {
   hand_over_config(args.config, args.sets);
+  const StopSignals signals;
   Session s = create_session(real_fs(), args.config, args.sets, args.out);
   Terminal terminal(*s.dir, args.quiet, s.config.log.every);
   say_start(terminal, s);
-  return train(s, terminal, args.json);
+  return train(s, terminal, signals, args.json);
 }
 
 int run(const ResumeArgs& args) {
   hand_over_run(args.run, args.sets);
+  const StopSignals signals;
   Session s = resume_session(real_fs(), args.run, args.sets);
   Terminal terminal(*s.dir, args.quiet, s.config.log.every);
+  if (const auto done = finished_already(s)) {
+    terminal.say(
+        fmt::format("the run is finished: {} of {} steps are done; for more: keel resume {} --set "
+                    "train.steps=N",
+                    done->steps, s.config.train.steps, shell_quote(args.run)));
+    tell_result(args.run, *done, args.json);
+    return kExitOk;
+  }
   say_start(terminal, s);
-  return train(s, terminal, args.json);
+  return train(s, terminal, signals, args.json);
 }
 
 }  // namespace keel

@@ -67,7 +67,7 @@ void load_weights(const std::string& from, Decoder& model) {
   Fs& fs = real_fs();
   if (is_run(fs, from) && fs.is_dir(join_path(from, "ckpt"))) {
     NewestCheckpoint newest = load_newest_checkpoint(from);
-    if (!newest.found) throw DataError(fmt::format("{}: the run has no checkpoint", from));
+    if (!newest.found) throw DataError(no_checkpoint(from, newest));
     return load_weights(newest.found->model, model);
   }
   if (fs.is_dir(from)) return load_weights(load_checkpoint(from).model, model);

@@ -241,6 +241,13 @@ LoadedCheckpoint load_checkpoint(const std::string& folder) {
   return loaded;
 }
 
+std::string no_checkpoint(const std::string& run, const NewestCheckpoint& newest) {
+  if (newest.skipped.empty()) return fmt::format("{}: the run has no checkpoint", run);
+  const SkippedCheckpoint& k = newest.skipped.front();
+  return fmt::format("{}: no checkpoint of the run verifies; {}: {}", run, base_name(k.path),
+                     k.reason);
+}
+
 NewestCheckpoint load_newest_checkpoint(const std::string& run) {
   NewestCheckpoint newest;
   for (const CheckpointFolder& folder : list_checkpoints(real_fs(), run)) {

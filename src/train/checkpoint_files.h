@@ -67,6 +67,9 @@ struct NewestCheckpoint {
 
 // The newest checkpoint of a run whose every byte verifies, and why newer ones were passed over.
 NewestCheckpoint load_newest_checkpoint(const std::string& run);
+// Why `run` has no checkpoint to offer, for an error: that there is none, or what is wrong with the
+// newest.
+std::string no_checkpoint(const std::string& run, const NewestCheckpoint& newest);
 // One checkpoint folder, every byte verified. DataError naming file, and tensor where one is hit.
 LoadedCheckpoint load_checkpoint(const std::string& folder);
 

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
+#include "core/error.h"
 #include "train/checkpoint.h"
 #include "train/generate.h"
+#include "train/metric_names.h"
+#include "train/metrics_store.h"
 
 namespace keel {
 namespace {
@@ -28,7 +32,26 @@ std::string nonfinite_reason(const StepResult& r) {
 RunLoop::RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
                  std::vector<Observer*> observers, const std::atomic<int>& stop)
     : trainer_(trainer), dir_(dir), fs_(fs), config_text_(std::move(config)),
-      observers_(std::move(observers)), stop_(stop), saved_at_(trainer.steps_done()) {}
+      observers_(std::move(observers)), stop_(stop), saved_at_(trainer.steps_done()) {
+  if (trainer.steps_done() > 0) read_past();
+}
+
+// So that the mean of the last losses and the count of evaluations without progress are those of
+// an unbroken run. Metrics that cannot be read are no reason to refuse to train.
+void RunLoop::read_past() {
+  const int64_t done = trainer_.steps_done();
+  try {
+    const MetricsReader past(dir_.metrics());
+    const std::vector<MetricPoint> losses = past.metric(metric_name::kLoss);
+    for (size_t i = losses.size() - std::min(losses.size(), kRecent); i < losses.size(); ++i) {
+      if (losses[i].step <= done) note_loss(losses[i].value);
+    }
+    for (const MetricPoint& e : past.eval(metric_name::kValLoss)) {
+      if (e.step <= done) note_evaluation(e.value);
+    }
+  } catch (const DataError&) {
+  }
+}
 
 bool RunLoop::due(int64_t every) const {
   return every > 0 && trainer_.steps_done() % every == 0;
@@ -41,10 +64,23 @@ bool RunLoop::one_step() {
   const double took = seconds_now() - begin;
   seconds_ += took;
   tokens_here_ += last_.tokens;
-  if (recent_.size() < kRecent) recent_.push_back(last_.loss);
-  else recent_[recent_at_++ % kRecent] = last_.loss;
+  note_loss(last_.loss);
   tell([&](Observer& o) { o.on_step(trainer_, last_, took); });
   return last_.finite;
+}
+
+void RunLoop::note_loss(double loss) {
+  if (recent_.size() < kRecent) {
+    recent_.push_back(loss);
+  } else {
+    recent_[recent_at_++ % kRecent] = loss;
+  }
+}
+
+void RunLoop::note_evaluation(double loss) {
+  val_loss_ = loss;
+  worse_ = best_ && !(loss < *best_) ? worse_ + 1 : 0;
+  if (!best_ || loss < *best_) best_ = loss;
 }
 
 void RunLoop::evaluate() {
@@ -53,15 +89,15 @@ void RunLoop::evaluate() {
   const int64_t most = trainer_.config().eval.tokens;
   Evaluation e{evaluated_at_, trainer_.evaluate(most), {}};
   if (trainer_.averages()) e.averaged = trainer_.evaluate(most, true);
-  val_loss_ = e.result.loss;
-  worse_ = best_ && !(*val_loss_ < *best_) ? worse_ + 1 : 0;
-  if (!best_ || *val_loss_ < *best_) best_ = val_loss_;
+  note_evaluation(e.result.loss);
   tell([&](Observer& o) { o.on_eval(trainer_, e); });
 }
 
 void RunLoop::sample() {
   const SampleConfig& c = trainer_.config().sample;
   if (c.tokens == 0 || !trainer_.data().tokenizer().end()) return;
+  if (sampled_at_ == trainer_.steps_done()) return;
+  sampled_at_ = trainer_.steps_done();
   GenerateOptions options;
   options.tokens = c.tokens;
   options.temperature = c.temperature;
@@ -85,7 +121,7 @@ RunOutcome RunLoop::outcome(RunEnd end, std::string reason) const {
   o.end = end;
   o.steps = trainer_.steps_done();
   o.tokens = o.steps * trainer_.config().sequences() * trainer_.config().model.context;
-  o.val_loss = end == RunEnd::kDiverged ? std::nullopt : val_loss_;
+  if (end != RunEnd::kDiverged && evaluated_at_ == o.steps) o.val_loss = val_loss_;
   if (!recent_.empty()) {
     double sum = 0;
     for (double v : recent_) sum += v;
@@ -96,32 +132,37 @@ RunOutcome RunLoop::outcome(RunEnd end, std::string reason) const {
   return o;
 }
 
+// What is due after a step; a stop request ends it after the part under way.
+void RunLoop::between_steps() {
+  const RunConfig& c = trainer_.config();
+  if (!stop_.load() && due(c.eval.every)) evaluate();
+  if (!stop_.load() && due(c.sample.every > 0 ? c.sample.every : c.eval.every)) sample();
+  if (!stop_.load() && due(c.checkpoint.every)) save();
+}
+
 RunOutcome RunLoop::run() {
   const RunConfig& c = trainer_.config();
   RunEnd end = RunEnd::kFinished;
   std::string reason;
-  while (trainer_.steps_done() < c.train.steps) {
-    if (!one_step()) {
-      reason = nonfinite_reason(last_);
-      tell([&](Observer& o) { o.on_event(last_.step, "diverged", reason); });
-      return outcome(RunEnd::kDiverged, reason);
+  while (end == RunEnd::kFinished && trainer_.steps_done() < c.train.steps) {
+    if (!stop_.load()) {
+      if (!one_step()) {
+        reason = nonfinite_reason(last_);
+        tell([&](Observer& o) { o.on_event(last_.step, "diverged", reason); });
+        return outcome(RunEnd::kDiverged, reason);
+      }
+      between_steps();
     }
     if (stop_.load()) {
       end = RunEnd::kStopped;
       reason = "asked to stop";
-      break;
-    }
-    if (due(c.eval.every)) evaluate();
-    if (due(c.sample.every > 0 ? c.sample.every : c.eval.every)) sample();
-    if (due(c.checkpoint.every)) save();
-    if (c.stop.patience > 0 && worse_ >= c.stop.patience) {
+    } else if (c.stop.patience > 0 && worse_ >= c.stop.patience) {
       end = RunEnd::kEarly;
       reason = fmt::format("no better validation loss in {} evaluations", worse_);
-      break;
     }
   }
   if (end != RunEnd::kStopped) evaluate();
-  if (end != RunEnd::kStopped && recent_.size() > 0) sample();
+  if (end != RunEnd::kStopped && !stop_.load() && last_.step > 0) sample();
   save();
   if (!reason.empty()) {
     tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "stop", reason); });

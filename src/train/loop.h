@@ -32,14 +32,19 @@ struct RunOutcome {
 class RunLoop {
  public:
   // `config`: resolved TOML, kept in every checkpoint. `stop`: set from outside to end the run
-  // after the step under way.
+  // after the step, evaluation or sample under way. A run that goes on takes its last losses and
+  // evaluations from the run's metrics.
   RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
           std::vector<Observer*> observers, const std::atomic<int>& stop);
   // Throws IoError when a checkpoint cannot be saved; the run can then be resumed from the last.
   RunOutcome run();
 
  private:
+  void read_past();
   bool one_step();
+  void between_steps();
+  void note_loss(double loss);
+  void note_evaluation(double loss);
   void evaluate();
   void sample();
   void save();
@@ -62,7 +67,7 @@ class RunLoop {
   double seconds_ = 0;
   int64_t tokens_here_ = 0;
   std::optional<double> val_loss_, best_;
-  int64_t evaluated_at_ = -1, saved_at_ = -1, worse_ = 0;
+  int64_t evaluated_at_ = -1, sampled_at_ = -1, saved_at_ = -1, worse_ = 0;
 };
 
 }  // namespace keel

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "train/environment.h"
 #include "train/metric_names.h"
 
@@ -11,7 +12,10 @@ namespace keel {
 
 Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t resumed_at,
                    std::function<void(const std::string&)> warn)
-    : store_(dir.metrics()),
+    : fs_(fs),
+      samples_folder_(dir.samples()),
+      again_(resumed_at > 0 || fs.exists(dir.metrics())),
+      store_(dir.metrics()),
       events_(fs, dir.events(), unix_time(), host_name()),
       warn_(std::move(warn)),
       sources_(trainer.data().source_names()) {
@@ -19,11 +23,12 @@ Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t re
     logit_names_.push_back(fmt::format("attn_logit_max/layer{:02}", i));
     entropy_names_.push_back(fmt::format("attn_entropy/layer{:02}", i));
   }
-  if (resumed_at > 0) {
+  if (again_) {
     store_.remove_after(resumed_at);
     events_.session_start(unix_time(), resumed_at + 1);
     on_event(resumed_at, "resume", fmt::format("from step {}", resumed_at));
-  } else {
+  }
+  if (resumed_at == 0) {
     store_.meta("parameters", std::to_string(trainer.model().parameters().count()));
     store_.meta("data", trainer.data().fingerprint());
     if (const auto floor = trainer.data().entropy_floor()) {
@@ -82,6 +87,13 @@ void Recorder::on_eval(const Trainer&, const Evaluation& e) {
 void Recorder::on_sample(int64_t step, std::string_view text) {
   store_.sample(step, text);
   events_.text(unix_time(), step, "sample", text);
+  if (samples_failed_) return;
+  try {
+    fs_.replace_file(join_path(samples_folder_, fmt::format("step-{:08}.txt", step)), text);
+  } catch (const IoError& e) {
+    samples_failed_ = true;
+    warn_(e.what());
+  }
 }
 
 void Recorder::on_checkpoint(int64_t step, const std::string& path) {

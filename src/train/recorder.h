@@ -1,5 +1,6 @@
-// Writes down what happens in a run: the metrics store and TensorBoard's event files. Neither can
-// stop training: what fails is said once, through the warning function.
+// Writes down what happens in a run: the metrics store, TensorBoard's event files and a text file
+// for each sample. None of them can stop training: what fails is said once, through the warning
+// function.
 #pragma once
 
 #include <functional>
@@ -31,12 +32,15 @@ class Recorder final : public Observer {
   void put_probes(int64_t step, const Probes& probes);
   void pass_on_warning();
 
+  Fs& fs_;
+  std::string samples_folder_;
+  bool again_;  // the run was written to before
   MetricsWriter store_;
   EventWriter events_;
   std::function<void(const std::string&)> warn_;
   std::vector<std::string> sources_;
   std::vector<std::string> logit_names_, entropy_names_;  // by layer
-  bool events_failed_ = false;
+  bool events_failed_ = false, samples_failed_ = false;
   double now_ = 0;
 };
 

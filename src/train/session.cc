@@ -104,9 +104,11 @@ Session resume_session(Fs& fs, const std::string& run, const std::vector<std::st
     s.resumed_at = newest.found->step;
     s.notes.push_back(fmt::format("resuming at step {} from {}, verified, xxh3 {}", s.resumed_at,
                                   newest.found->path, newest.found->manifest_hash));
+  } else if (!newest.skipped.empty()) {
+    throw DataError(no_checkpoint(run, newest) + "; without its ckpt folder the run starts anew");
   } else {
     if (!s.config.train.init.empty()) load_weights(s.config.train.init, s.trainer->model());
-    s.notes.push_back("no checkpoint verifies: starting at step 0");
+    s.notes.push_back("the run has no checkpoint: starting at step 0");
   }
   remove_checkpoint_leftovers(fs, run);
   s.config_text = to_toml(s.config, &s.loaded.origins);
@@ -124,7 +126,7 @@ TrainedModel open_model(const std::string& from) {
     for (const SkippedCheckpoint& k : newest.skipped) {
       m.notes.push_back(fmt::format("skipped {}: {}", k.path, k.reason));
     }
-    if (!newest.found) throw DataError(fmt::format("{}: the run has no checkpoint", from));
+    if (!newest.found) throw DataError(no_checkpoint(from, newest));
     checkpoint = std::move(*newest.found);
   } else if (fs.is_dir(from)) {
     checkpoint = load_checkpoint(from);
