@@ -1,9 +1,10 @@
 // Attention on the shapes of the five benchmark models and on long contexts. GFLOP/s counts the
 // products of visible pairs: two forward, five backward (the scores are made again). The floor is
-// those products at the rate of Ceiling, which works on 64 x 64 matrices in L1.
+// those products at the rate of attention/ceiling, which works on 64 x 64 matrices in L1.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <string>
 
 #include "backend/cpu/panel.h"
 #include "backend/vec.h"
@@ -114,22 +115,21 @@ const struct {
                {"long", &kLong}, {"gpt2long", &kGpt2Long}, {"grouped", &kGrouped}};
 
 const bool registered = [] {
-  benchmark::RegisterBenchmark("Ceiling", Ceiling)->UseRealTime();
+  benchmark::RegisterBenchmark("attention/ceiling", Ceiling)->UseRealTime();
   for (const auto& shape : kShapes) {
     const std::string name = shape.name;
     const Sizes s = *shape.s;
-    benchmark::RegisterBenchmark(("Forward/" + name).c_str(), Forward, s, false)->UseRealTime();
-    benchmark::RegisterBenchmark(("ForwardProbed/" + name).c_str(), Forward, s, true)
+    benchmark::RegisterBenchmark(("attention/forward/" + name).c_str(), Forward, s, false)
         ->UseRealTime();
-    benchmark::RegisterBenchmark(("ForwardBackward/" + name).c_str(), ForwardBackward, s)
+    benchmark::RegisterBenchmark(("attention/forward_probed/" + name).c_str(), Forward, s, true)
+        ->UseRealTime();
+    benchmark::RegisterBenchmark(("attention/forward_backward/" + name).c_str(), ForwardBackward, s)
         ->UseRealTime();
   }
-  benchmark::RegisterBenchmark("Decode/gpt2long", Decode, kGpt2Long)->UseRealTime();
-  benchmark::RegisterBenchmark("Decode/grouped", Decode, kGrouped)->UseRealTime();
+  benchmark::RegisterBenchmark("attention/decode/gpt2long", Decode, kGpt2Long)->UseRealTime();
+  benchmark::RegisterBenchmark("attention/decode/grouped", Decode, kGrouped)->UseRealTime();
   return true;
 }();
 
 }  // namespace
 }  // namespace keel
-
-BENCHMARK_MAIN();
