@@ -1,5 +1,7 @@
 #include "core/arena.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -40,28 +42,35 @@ Arena::~Arena() {
 }
 
 void Arena::begin(uint64_t signature) {
+  if (alive_ > 0) {
+    throw Error(fmt::format("arena: {} tensors of an earlier step are still alive", alive_), 1);
+  }
+  const auto found = layouts_.find(signature);
+  const Layout* layout = found == layouts_.end() ? nullptr : &found->second;
+  // A recorded step takes blocks of its own: beside the slab they would double the memory.
+  if (!layout) set_slab(0);
+  if (layout && layout->total > slab_bytes_) set_slab(layout->total);
   outer_ = current_arena;
   current_arena = this;
   signature_ = signature;
-  const auto found = layouts_.find(signature);
-  replay_ = found == layouts_.end() ? nullptr : &found->second;
-  if (replay_ && replay_->total > slab_bytes_) grow(replay_->total);
+  replay_ = layout;
   lives_.clear();
   clock_ = 0;
   next_ = 0;
 }
 
-void Arena::grow(size_t bytes) {
-  if (device_ == DeviceKind::kMeta) return;
+void Arena::set_slab(size_t bytes) {
   if (slab_) give_back(device_, slab_, slab_bytes_);
   slab_ = nullptr;
+  slab_bytes_ = 0;
+  if (bytes == 0 || device_ == DeviceKind::kMeta) return;
   slab_ = take(device_, bytes);
   slab_bytes_ = bytes;
 }
 
-void Arena::end() {
+void Arena::end(bool complete) {
   current_arena = outer_;
-  if (!replay_) finish_recording();
+  if (!replay_ && complete) finish_recording();
   replay_ = nullptr;
 }
 
@@ -86,22 +95,22 @@ Block* Arena::new_block(size_t bytes) {
 
 Block* Arena::allocate(size_t bytes) {
   bytes = rounded(bytes);
+  if (replay_ && (next_ >= replay_->sizes.size() || replay_->sizes[next_] < bytes)) {
+    throw Error("arena: a step differs from the recorded one of its signature", 1);
+  }
+  void* data = replay_ ? nullptr : take(device_, bytes);
   Block* b = new_block(bytes);
   if (!replay_) {
     lives_.push_back({bytes, clock_++, -1});
-    b->data = take(device_, bytes);
+    b->data = data;
     return b;
   }
-  const size_t i = static_cast<size_t>(b->id);
-  if (i >= replay_->sizes.size() || replay_->sizes[i] < bytes) {
-    throw Error("arena: a step differs from the recorded one of its signature", 1);
-  }
-  if (slab_) b->data = static_cast<char*>(slab_) + replay_->offsets[i];
+  if (slab_) b->data = static_cast<char*>(slab_) + replay_->offsets[static_cast<size_t>(b->id)];
   return b;
 }
 
 void Arena::release_block(Block* b) {
-  if (!replay_) {
+  if (!lives_.empty()) {
     lives_[static_cast<size_t>(b->id)].died = clock_++;
     if (b->data) give_back(device_, b->data, b->bytes);
   }

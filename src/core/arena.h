@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <vector>
@@ -21,11 +22,15 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // Opens a step of that signature on this thread; tensors made by empty() live in it.
+  // Opens a step of that signature on this thread; tensors made by empty() on the arena's device
+  // live in it. Throws MemoryError, or Error when tensors of an earlier step are still alive; no
+  // step is open then.
   void begin(uint64_t signature);
-  // Closes it. Every tensor of the step must be gone.
-  void end();
+  // Closes it. Every tensor of the step must be gone. A layout is kept only of a step that was
+  // `complete`: one that an error cut short has not shown all of its tensors.
+  void end(bool complete);
   static Arena* current();
+  DeviceKind device() const { return device_; }
 
   Block* allocate(size_t bytes);
   void release_block(Block* block);
@@ -48,7 +53,7 @@ class Arena {
 
   Block* new_block(size_t bytes);
   void finish_recording();
-  void grow(size_t bytes);
+  void set_slab(size_t bytes);
 
   DeviceKind device_;
   std::map<uint64_t, Layout> layouts_;
@@ -65,16 +70,20 @@ class Arena {
   Arena* outer_ = nullptr;
 };
 
-// begin() and end() as a scope.
+// begin() and end() as a scope; one that is left by an exception was not complete.
 class ArenaScope {
  public:
-  ArenaScope(Arena& arena, uint64_t signature) : arena_(arena) { arena_.begin(signature); }
-  ~ArenaScope() { arena_.end(); }
+  ArenaScope(Arena& arena, uint64_t signature)
+      : arena_(arena), exceptions_(std::uncaught_exceptions()) {
+    arena_.begin(signature);
+  }
+  ~ArenaScope() { arena_.end(std::uncaught_exceptions() == exceptions_); }
   ArenaScope(const ArenaScope&) = delete;
   ArenaScope& operator=(const ArenaScope&) = delete;
 
  private:
   Arena& arena_;
+  int exceptions_;
 };
 
 }  // namespace keel

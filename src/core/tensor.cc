@@ -135,10 +135,32 @@ Tensor Tensor::strided(const Shape& shape, std::initializer_list<int64_t> stride
   return out;
 }
 
+namespace {
+
+// Far beyond any machine, and small enough that sums of sizes (a plan) do not overflow.
+constexpr int64_t kMostElements = int64_t{1} << 42;
+
+size_t bytes_of(const Shape& shape, DType dtype, const char* what) {
+  int64_t left = kMostElements;
+  for (int i = 0; i < shape.axes(); ++i) {
+    if (shape[i] == 0) return 0;
+    left /= shape[i];
+  }
+  if (left == 0) {
+    throw MemoryError(fmt::format("not enough memory for {}: {} is more than any machine has", what,
+                                  shape.str()));
+  }
+  return static_cast<size_t>(shape.size()) * size_of(dtype);
+}
+
+}  // namespace
+
 Tensor empty(const Shape& shape, DType dtype, DeviceKind device) {
-  const size_t bytes = static_cast<size_t>(shape.size()) * size_of(dtype);
+  constexpr const char* kWhat = "a tensor";
+  const size_t bytes = bytes_of(shape, dtype, kWhat);
   Arena* arena = Arena::current();
-  Block* block = arena ? arena->allocate(bytes) : allocate_heap(device, bytes, "a tensor");
+  if (arena && arena->device() != device) arena = nullptr;
+  Block* block = arena ? arena->allocate(bytes) : allocate_heap(device, bytes, kWhat);
   return Tensor(block, shape, dtype, device);
 }
 
@@ -147,7 +169,7 @@ Tensor like(const Tensor& x) { return empty(x.shape(), x.dtype(), x.device()); }
 Tensor rows_of(const Tensor& x) { return empty({x.rows()}, DType::kF32, x.device()); }
 
 Tensor persistent(const Shape& shape, DType dtype, DeviceKind device, const char* what) {
-  const size_t bytes = static_cast<size_t>(shape.size()) * size_of(dtype);
+  const size_t bytes = bytes_of(shape, dtype, what);
   return Tensor(allocate_heap(device, bytes, what), shape, dtype, device);
 }
 

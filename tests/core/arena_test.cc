@@ -119,5 +119,60 @@ TEST(Arena, AStepThatDiffersFromItsSignatureIsAnError) {
                             [] { const Tensor x = empty({4096}); });
 }
 
+// The slab of other signatures is not held beside what a recorded step takes.
+TEST(Arena, RecordingASecondSignatureDoesNotAddToTheSlab) {
+  Arena arena(DeviceKind::kCpu);
+  for (uint64_t signature : {1, 1, 2, 2, 1}) {
+    ArenaScope scope(arena, signature);
+    const std::vector<void*> at = step();
+    if (arena.knows(signature)) {
+      EXPECT_EQ(at[1], at[3]);
+    }
+  }
+  EXPECT_LT(arena.bytes(), 3 * kBig * sizeof(float));
+}
+
+TEST(Arena, AStepThatAnErrorCutShortIsRecordedAgain) {
+  Arena arena(DeviceKind::kCpu);
+  const auto begin = [&] {
+    ArenaScope scope(arena, 1);
+    const Tensor x = empty({kBig});
+    throw DataError("cut short");
+  };
+  EXPECT_THROW(begin(), DataError);
+  EXPECT_FALSE(arena.knows(1));
+  EXPECT_EQ(Arena::current(), nullptr);
+  for (int i = 0; i < 2; ++i) {
+    ArenaScope scope(arena, 1);
+    step();
+  }
+  EXPECT_TRUE(arena.knows(1));
+  EXPECT_THROW(begin(), DataError);  // a known layout stays as it was
+  ArenaScope scope(arena, 1);
+  step();
+}
+
+TEST(Arena, WhatOutlivesItsStepIsAnError) {
+  Arena arena(DeviceKind::kCpu);
+  for (int round = 0; round < 2; ++round) {  // recorded, then in its place
+    Tensor kept;
+    {
+      ArenaScope scope(arena, 1);
+      kept = empty({16});
+    }
+    test::expect_error<Error>("arena: 1 tensors of an earlier step are still alive",
+                              [&] { ArenaScope scope(arena, 1); });
+    EXPECT_EQ(Arena::current(), nullptr);
+  }
+}
+
+TEST(Arena, TensorsOfAnotherDeviceAreNotItsOwn) {
+  Arena arena(DeviceKind::kMeta);
+  ArenaScope scope(arena, 1);
+  const Tensor x = empty({16});
+  ASSERT_NE(x.raw(), nullptr);
+  EXPECT_EQ(empty({16}, DType::kF32, DeviceKind::kMeta).raw(), nullptr);
+}
+
 }  // namespace
 }  // namespace keel

@@ -99,9 +99,9 @@ TEST(Tensor, MetaHasNoMemory) {
 }
 
 TEST(Tensor, TooLargeNamesWhatAndHowMuch) {
-  expect_error<MemoryError>("not enough memory for weights: 4611686018427387904 bytes", [] {
-    persistent({int64_t{1} << 60}, DType::kF32, DeviceKind::kCpu, "weights");
-  });
+  expect_error<MemoryError>(
+      "not enough memory for weights: [1152921504606846976] is more than any machine has",
+      [] { persistent({int64_t{1} << 60}, DType::kF32, DeviceKind::kCpu, "weights"); });
 }
 
 TEST(Tensor, Bf16RoundsToNearestEven) {
@@ -113,6 +113,16 @@ TEST(Tensor, Bf16RoundsToNearestEven) {
   EXPECT_TRUE(std::isnan(static_cast<float>(bf16(std::numeric_limits<float>::quiet_NaN()))));
   EXPECT_EQ(to_host(from_host({2}, std::vector<float>{1, 2}, DType::kBf16)),
             (std::vector<float>{1, 2}));
+}
+
+TEST(Tensor, SizesBeyondAnyMemoryAreRefused) {
+  const int64_t n = int64_t{1} << 24;
+  test::expect_error<MemoryError>(
+      "not enough memory for a tensor: [16777216, 16777216] is more than any machine has", [&] {
+        empty({n, n}, DType::kF32, DeviceKind::kMeta);
+      });
+  EXPECT_THROW(persistent({n, n, n}, DType::kF32, DeviceKind::kMeta, "x"), MemoryError);
+  EXPECT_EQ(empty({n, n, 0}).size(), 0);
 }
 
 }  // namespace
