@@ -1,5 +1,6 @@
 #include "core/parallel.h"
 
+#include <fmt/format.h>
 #include <immintrin.h>
 #include <sched.h>
 
@@ -8,6 +9,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,8 +30,10 @@ thread_local bool inside_region = false;
 
 int cores_allowed() {
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
+  const int cores = sched_getaffinity(0, sizeof set, &set) == 0
+                        ? CPU_COUNT(&set)
+                        : static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(cores, 1, kMaxThreads);
 }
 
 // Denormals cost hundreds of cycles each and mean nothing to training.
@@ -39,17 +43,18 @@ class Pool {
  public:
   explicit Pool(int threads) {
     flush_denormals();
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
-  }
-  ~Pool() {
-    {
-      std::lock_guard lock(mutex_);
-      stop_.store(true);
-      epoch_.fetch_add(1);
+    const int hooks = n_hooks.load();
+    try {
+      for (int i = 1; i < threads; ++i) {
+        workers_.emplace_back([this, i, hooks] { work(i, hooks); });
+      }
+    } catch (const std::system_error& e) {
+      stop();
+      throw MemoryError(fmt::format("train.threads: cannot start {} threads ({}); choose fewer",
+                                    threads, e.what()));
     }
-    wake_.notify_all();
-    for (auto& w : workers_) w.join();
   }
+  ~Pool() { stop(); }
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // every_thread: each thread runs the call exactly once.
@@ -97,10 +102,21 @@ class Pool {
     inside_region = false;
   }
 
-  void work(int index) {
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stop_.store(true);
+      epoch_.fetch_add(1);
+    }
+    wake_.notify_all();
+    for (auto& w : workers_) w.join();
+  }
+
+  // `hooks`: how many there were when the pool was made; of later ones the workers hear by run().
+  void work(int index, int hooks) {
     this_worker = index;
     flush_denormals();
-    for (int i = 0, n = n_hooks.load(); i < n; ++i) worker_hooks[i].load()();
+    for (int i = 0; i < hooks; ++i) worker_hooks[i].load()();
     uint64_t seen = 0;
     while (true) {
       wait_for_change(seen);
@@ -149,7 +165,7 @@ void set_num_threads(int n) {
   if (n < 0 || n > kMaxThreads) throw ConfigError("train.threads: must be between 0 and 256");
   if (n == 0) n = cores_allowed();
   if (n == num_threads()) return;
-  pool().reset();
+  pool() = std::make_unique<Pool>(1);  // the old threads end before new ones start
   pool() = std::make_unique<Pool>(n);
 }
 
@@ -157,9 +173,10 @@ int worker_index() { return this_worker; }
 
 void on_every_worker(void (*fn)()) {
   if (n_hooks.load() == kMaxHooks) throw Error("on_every_worker: at most 8 functions", 1);
+  Pool& threads = *pool();
   worker_hooks[n_hooks.load()].store(fn);
   n_hooks.fetch_add(1);
-  pool()->run(
+  threads.run(
       0, [](void* f, int64_t) { reinterpret_cast<void (*)()>(f)(); }, reinterpret_cast<void*>(fn),
       true);
 }

@@ -11,7 +11,8 @@ namespace keel {
 
 // Threads that parallel_for uses, the caller included.
 int num_threads();
-// 0 means all cores that the process may run on. Call between parallel regions only.
+// 0 means all cores that the process may run on. Call between parallel regions only. ConfigError
+// out of range; MemoryError when the system starts no more threads, one is in force then.
 void set_num_threads(int n);
 // 0 on the calling thread, 1 .. num_threads() - 1 on workers; stable within a chunk.
 int worker_index();

@@ -1,10 +1,13 @@
 #include "core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <numeric>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
@@ -119,6 +122,30 @@ TEST_F(Parallel, HooksRunOnEveryWorkerNowAndLater) {
   parallel_for(64, [](int64_t) {});
   EXPECT_EQ(greetings.load(), 3 + 4);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// In a process of its own, whose address space has no room for the stacks of 200 threads.
+TEST_F(Parallel, ThreadsThatCannotStartAreAnErrorAndTheRestGoOn) {
+  const auto child = [] {
+    set_num_threads(1);
+    const rlimit small{rlim_t{1} << 29, rlim_t{1} << 29};
+    setrlimit(RLIMIT_AS, &small);
+    try {
+      set_num_threads(200);
+      return 1;
+    } catch (const MemoryError& e) {
+      const std::string_view text = e.what();
+      if (!text.starts_with("train.threads: cannot start 200 threads (")) return 2;
+      if (!text.ends_with("); choose fewer")) return 3;
+    }
+    std::atomic<int> ran{0};
+    parallel_for(10, [&](int64_t) { ran.fetch_add(1); });
+    return num_threads() == 1 && ran.load() == 10 ? 0 : 4;
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(std::_Exit(child()), ::testing::ExitedWithCode(0), "");
+}
+#endif
 
 TEST_F(Parallel, Errors) {
   for (int n : {-1, kMaxThreads + 1}) {
