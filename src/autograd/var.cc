@@ -29,6 +29,11 @@ struct TapeSlot : Slot {
   TapeSlot* previous = nullptr;
 };
 
+Tape::~Tape() {
+  clear();
+  while (first_chunk_) delete std::exchange(first_chunk_, first_chunk_->next.release());
+}
+
 Tape& Tape::current() {
   static thread_local Tape tape;
   return tape;

@@ -71,7 +71,8 @@ class Node {
 
   // Gradient of output i; empty where nothing depends on it.
   Tensor dy(int i = 0) const;
-  // Where to put the gradient of input i; empty where none is wanted. Counts as written.
+  // Where to put the gradient of input i; empty where none is wanted. Counts as written. Takes
+  // memory, so it is called outside of on_device, which kMeta skips.
   Grad grad_of(int i);
   bool wants(int i) const { return inputs_[i] != nullptr; }
 
@@ -93,6 +94,7 @@ class Node {
 
 class Tape {
  public:
+  ~Tape();
   static Tape& current();
   bool recording() const { return no_grad_ == 0; }
 
@@ -102,7 +104,7 @@ class Tape {
   void set_closure(Node* n, void* closure, void (*call)(void*, Node&), void (*destroy)(void*));
   void set_rebuild(Slot* slot, void* closure, Tensor (*rebuild)(void*), void (*destroy)(void*));
   void backward(const Var& loss, const Tensor& seed);
-  // Drops what was recorded (an evaluation that threw, a test).
+  // Drops what was recorded (a step that threw, a test).
   void clear();
 
  private:
@@ -121,6 +123,12 @@ class Tape {
   size_t used_ = 0;
   Slot* slots_ = nullptr;  // chain of live slots, for their destructors
   int no_grad_ = 0;
+};
+
+// Leaves this thread's tape empty, however the scope ends. To be declared after a step's
+// ArenaScope: what closures keep must be gone when the arena closes.
+struct TapeScope {
+  ~TapeScope() { Tape::current().clear(); }
 };
 
 // No recording while one of these is alive.

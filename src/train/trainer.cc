@@ -102,6 +102,7 @@ double Trainer::run_micro(int64_t micro, bool probes) {
   double sum = 0;
   {
     ArenaScope scope(arena_, step_signature(true, inputs_.masked, probes));
+    const TapeScope tape;
     Pass pass = make_pass();
     TaskLoss l = task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, &state_);
     if (device_ == DeviceKind::kCpu) {
@@ -119,6 +120,7 @@ double Trainer::run_micro(int64_t micro, bool probes) {
 }
 
 StepResult Trainer::step() {
+  tree_.reset();  // of what an error cut short
   read_batches();
   begin_step();
   const int64_t every = config_.log.probes;
@@ -206,6 +208,7 @@ void Trainer::plan() {
   reset_counted_flops();
   {
     ArenaScope scope(arena_, step_signature(true, inputs_.masked, false));
+    const TapeScope tape;
     parameters.begin_gradients();
     Pass pass = make_pass();
     TaskLoss l = task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, &state_);

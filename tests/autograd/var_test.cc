@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <vector>
+
 #include "core/arena.h"
 #include "core/error.h"
 #include "harness/expect_error.h"
@@ -186,6 +189,42 @@ TEST(Autograd, ClearForgetsWhatWasRecorded) {
   EXPECT_FALSE(x.written);
   backward(scaled(Var(values({3}), &x), 4));
   EXPECT_EQ(to_host(x.grad), std::vector<float>{4});
+}
+
+TEST(Autograd, AStepThatThrowsLeavesTapeAndArenaAsTheyWere) {
+  Arena arena(DeviceKind::kCpu);
+  Slot x;
+  x.grad = values({0});
+  for (const bool cut : {true, false, true, false}) {
+    x.written = false;
+    const auto step = [&] {
+      ArenaScope scope(arena, 1);
+      const TapeScope tape;
+      Var y = scaled(Var(values({3}), &x), 2);
+      if (cut) throw DataError("cut short");
+      y = squared(y);
+      backward(y);
+    };
+    if (cut) {
+      EXPECT_THROW(step(), DataError);
+    } else {
+      step();
+      EXPECT_EQ(to_host(x.grad), std::vector<float>{24});
+    }
+  }
+}
+
+TEST(Autograd, EachThreadHasATapeOfItsOwn) {
+  Slot x;
+  const Var kept = scaled(Var(values({3}), &x), 2);
+  std::thread([] {
+    Slot y;
+    backward(squared(Var(values({3}), &y)));
+    EXPECT_EQ(to_host(y.grad), std::vector<float>{6});
+    scaled(Var(values({3}), &y), 2);  // left on the tape: goes with the thread
+  }).join();
+  backward(kept);
+  EXPECT_EQ(to_host(x.grad), std::vector<float>{2});
 }
 
 TEST(Autograd, AnErrorInBackwardClearsTheTape) {
