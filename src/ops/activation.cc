@@ -18,8 +18,9 @@ Var activation(const Var& x, Activation kind) {
   check_contiguous("activation", "x", x.t);
   Var y = record("activation", value(x.t, kind), {x}, [saved = Saved(x), kind](Node& n) {
     const Tensor x_again = saved.get();
+    const Grad dx = n.grad_of(0);
     on_device(x_again, [&](auto& dev) {
-      kernel::activation_bwd(dev, {n.dy(), x_again, n.grad_of(0), kind});
+      kernel::activation_bwd(dev, {n.dy(), x_again, dx, kind});
     });
   });
   rebuild_with(y, [saved = Saved(x), kind] { return value(saved.get(), kind); });

@@ -14,9 +14,10 @@ Var add(const Var& a, const Var& b) {
   on_device(y, [&](auto& dev) { kernel::add(dev, {a.t, b.t, y}); });
   return record("add", y, {a, b}, [](Node& n) {
     const Tensor dy = n.dy();
+    const Grad da = n.grad_of(0), db = n.grad_of(1);
     on_device(dy, [&](auto& dev) {
-      kernel::copy(dev, {dy, n.grad_of(0)});
-      kernel::copy(dev, {dy, n.grad_of(1)});
+      kernel::copy(dev, {dy, da});
+      kernel::copy(dev, {dy, db});
     });
   });
 }

@@ -13,7 +13,8 @@ Var cast(const Var& x, DType to) {
   on_device(y, [&](auto& dev) { kernel::copy(dev, {x.t, {y, false}}); });
   return record("cast", y, {x}, [](Node& n) {
     const Tensor dy = n.dy();
-    on_device(dy, [&](auto& dev) { kernel::copy(dev, {dy, n.grad_of(0)}); });
+    const Grad dx = n.grad_of(0);
+    on_device(dy, [&](auto& dev) { kernel::copy(dev, {dy, dx}); });
   });
 }
 

@@ -24,7 +24,8 @@ Var dropout(const Var& x, const DropoutSite& site) {
   on_device(y, [&](auto& dev) { kernel::dropout(dev, {x.t, {y, false}, site}); });
   return record("dropout", y, {x}, [site](Node& n) {
     const Tensor dy = n.dy();
-    on_device(dy, [&](auto& dev) { kernel::dropout(dev, {dy, n.grad_of(0), site}); });
+    const Grad dx = n.grad_of(0);
+    on_device(dy, [&](auto& dev) { kernel::dropout(dev, {dy, dx, site}); });
   });
 }
 

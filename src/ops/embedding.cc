@@ -44,8 +44,10 @@ Var embedding(const Tensor& tokens, const Var& table, const Var& positions, cons
     kernel::embedding_fwd(dev, {tokens, table.t, positions.t, segments, y, offset});
   });
   return record("embedding", y, {table, positions}, [tokens, segments, offset](Node& n) {
-    on_device(tokens, [&](auto& dev) {
-      kernel::embedding_bwd(dev, {n.dy(), tokens, segments, n.grad_of(0), n.grad_of(1), offset});
+    const Tensor dy = n.dy();
+    const Grad dtable = n.grad_of(0), dpositions = n.grad_of(1);
+    on_device(dy, [&](auto& dev) {
+      kernel::embedding_bwd(dev, {dy, tokens, segments, dtable, dpositions, offset});
     });
   });
 }

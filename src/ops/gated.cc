@@ -40,9 +40,8 @@ Var gated(const Var& gate_up, Activation kind) {
   Var y =
       record("gated", value(gate_up.t, kind), {gate_up}, [saved = Saved(gate_up), kind](Node& n) {
         const Tensor again = saved.get();
-        on_device(again, [&](auto& dev) {
-          kernel::gated_bwd(dev, {n.dy(), again, n.grad_of(0), kind});
-        });
+        const Grad dx = n.grad_of(0);
+        on_device(again, [&](auto& dev) { kernel::gated_bwd(dev, {n.dy(), again, dx, kind}); });
       });
   rebuild_with(y, [saved = Saved(gate_up), kind] { return value(saved.get(), kind); });
   return y;
