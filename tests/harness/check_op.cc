@@ -54,6 +54,22 @@ Array to_array(const Tensor& t) {
   return a;
 }
 
+// One node reads all outputs and hands each its gradient, so that backward starts in one place.
+template <class F>
+void record_give(Var& total, const std::vector<Var>& y, F&& give) {
+  switch (y.size()) {
+    case 1:
+      record("give", {&total}, {y[0]}, give);
+      break;
+    case 2:
+      record("give", {&total}, {y[0], y[1]}, give);
+      break;
+    default:
+      record("give", {&total}, {y[0], y[1], y[2]}, give);
+      break;
+  }
+}
+
 // What one call gave: values of the outputs, gradients of the inputs.
 struct Outcome {
   Tensors y, grad;
@@ -96,6 +112,8 @@ class Case {
   void check_wants(const Outcome& o);
   void check_threads(const Outcome& o);
   void check_arena(const Outcome& o);
+  void lay_out(DeviceKind device) const;
+  void check_meta();
   void fail(const std::string& what) {
     std::string shapes;
     for (const OpInput& in : check_.in) shapes += fmt::format(" {}{}", in.name, in.shape.str());
@@ -143,7 +161,6 @@ Outcome Case::call(const Tensors& x, const std::vector<bool>& wants, int backwar
     out.y.clear();
     for (const Var& v : y) out.y.push_back(from_host(v.shape(), to_host(v.t), v.t.dtype()));
     if (std::none_of(y.begin(), y.end(), [](const Var& v) { return v.slot; })) break;
-    // One node reads all outputs and hands each its gradient, so that backward starts in one place.
     Var total(from_host({1}, std::vector<float>{0}));
     std::vector<Saved> saved(y.begin(), y.end());
     auto give = [&, saved](Node& node) {
@@ -153,17 +170,7 @@ Outcome Case::call(const Tensors& x, const std::vector<bool>& wants, int backwar
         kernel::copy(cpu(), {dy_[k], node.grad_of(static_cast<int>(k))});
       }
     };
-    switch (y.size()) {
-      case 1:
-        record("give", {&total}, {y[0]}, give);
-        break;
-      case 2:
-        record("give", {&total}, {y[0], y[1]}, give);
-        break;
-      default:
-        record("give", {&total}, {y[0], y[1], y[2]}, give);
-        break;
-    }
+    record_give(total, y, give);
     // The values of the outputs may be forgotten from here on, as in a model.
     for (Var& v : y) v.t = Tensor();
     backward(total);
@@ -402,6 +409,51 @@ void Case::check_arena(const Outcome& o) {
   }
 }
 
+// One step in the arena in force, for what it allocates.
+void Case::lay_out(DeviceKind device) const {
+  std::vector<Slot> slots(x_.size());
+  std::vector<Var> in;
+  for (size_t i = 0; i < x_.size(); ++i) {
+    const DType type = check_.in[i].role == kWeight ? DType::kF32 : x_[i].dtype();
+    slots[i].grad = persistent(x_[i].shape(), type, device, "a gradient");
+    const bool real = device == DeviceKind::kCpu;
+    in.emplace_back(real ? x_[i] : persistent(x_[i].shape(), x_[i].dtype(), device, "an input"),
+                    &slots[i]);
+  }
+  std::vector<Var> y = check_.op(in).v;
+  Var total(persistent({1}, DType::kF32, device, "a total"));
+  const std::vector<Saved> saved(y.begin(), y.end());
+  record_give(total, y, [&, saved](Node& node) {
+    for (size_t k = 0; k < y.size(); ++k) {
+      if (!node.wants(static_cast<int>(k))) continue;
+      saved[k].get();
+      const Grad g = node.grad_of(static_cast<int>(k));
+      on_device(device, [&](auto& dev) { kernel::copy(dev, {dy_[k], g}); });
+    }
+  });
+  for (Var& v : y) v.t = Tensor();
+  if (total.slot) backward(total);
+}
+
+void Case::check_meta() {
+  Arena meta(DeviceKind::kMeta), real(DeviceKind::kCpu);
+  {
+    ArenaScope scope(meta, 1);
+    lay_out(DeviceKind::kMeta);
+  }
+  {
+    ArenaScope scope(real, 1);
+    lay_out(DeviceKind::kCpu);
+  }
+  if (meta.bytes() != real.bytes()) {
+    return fail(fmt::format("a step takes {} bytes, on kMeta {}", real.bytes(), meta.bytes()));
+  }
+  Arena adopted(DeviceKind::kCpu);
+  adopted.adopt(meta);
+  ArenaScope scope(adopted, 1);
+  lay_out(DeviceKind::kCpu);
+}
+
 void Case::run() {
   const Tensors y = values(x_);
   if (y.size() != ref_y_.size()) {
@@ -422,6 +474,7 @@ void Case::run() {
   if (scale_ != 1 || mean_ != 0) return;
   check_threads(o);
   check_arena(o);
+  if (check_.meta) check_meta();
 }
 
 }  // namespace

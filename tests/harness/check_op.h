@@ -12,7 +12,8 @@
 //   difference of the op itself; 4 a second backward doubles the gradients; 5 one value passed as
 //   two inputs gets the sum of both gradients; 6 each input without and each alone with gradient;
 //   7 the same bits with 1 and more threads; 8 a value that is made again in backward, and a step
-//   replayed in an arena's dirty memory, have the same bits.
+//   replayed in an arena's dirty memory, have the same bits; 9 on kMeta a step takes the same
+//   memory.
 #pragma once
 
 #include <array>
@@ -72,7 +73,8 @@ struct OpCheck {
   bool large_mean = false;  // also data of mean 1e4 and deviation 1 (f32)
   bool kinked = false;      // keep data away from 0, where the op has no derivative
   bool bf16 = true;
-  double bound = 1e-5;       // relative, f32, beside what the last bit of the inputs changes
+  bool meta = true;     // the op can run on kMeta beside the CPU tensors that the test captured
+  double bound = 1e-5;  // relative, f32, beside what the last bit of the inputs changes
   double bf16_bound = 4e-3;  // relative, norm of a tensor rounded once
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/parallel.h"
+#include "ops/copy.h"
 
 namespace keel::test {
 namespace {
@@ -61,7 +62,8 @@ std::string failures(const Mistakes& m) {
                             Array y(v[0].shape);
                             for (int64_t i = 0; i < y.shape.size(); ++i) y[i] = v[0][i] * v[1][i];
                             return y;
-                          }};
+                          },
+                      .meta = false};
   std::string text;
   for (const std::string& f : op_failures(check)) text += f + "\n";
   return text;
@@ -86,6 +88,32 @@ TEST(CheckOp, FindsEachMistake) {
 
 TEST(CheckOp, NamesTheCase) {
   expect("(scale 1, mean 0, f32, a[3, 5] b[3, 5])", failures({.gradient = 2}));
+}
+
+// An intermediate value's gradient takes memory, also where no kernel runs.
+TEST(CheckOp, FindsMemoryThatMetaMisses) {
+  const auto copied = [](const Var& x, bool inside) {
+    Tensor y = like(x.t);
+    on_device(y, [&](auto& dev) { kernel::copy(dev, {x.t, {y, false}}); });
+    return record("copied", y, {x}, [inside](Node& n) {
+      const Tensor dy = n.dy();
+      Grad dx;
+      if (!inside) dx = n.grad_of(0);
+      on_device(dy, [&](auto& dev) { kernel::copy(dev, {dy, inside ? n.grad_of(0) : dx}); });
+    });
+  };
+  for (bool inside : {false, true}) {
+    std::string text;
+    for (const std::string& f : op_failures({.in = {{"x", {3, 500}, kStream}},
+                                .op = [&](auto& v) { return copied(copied(v[0], inside), inside); },
+                                .ref = [](auto& v) { return v[0]; }})) {
+      text += f;
+    }
+    if (inside)
+      expect("bytes, on kMeta", text);
+    else
+      EXPECT_EQ(text, "");
+  }
 }
 
 TEST(CheckOp, SameBits) {
