@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include "cli/commands.h"
 #include "config/text.h"
@@ -32,7 +34,7 @@ class Parser {
   void config_commands();
   void run_commands();
   void data_commands();
-  std::string help_text() const;
+  std::string help_text(const std::vector<std::string>& words) const;
   [[noreturn]] void refuse_extras() const;
   const CLI::App* deepest() const;
   // "keel config diff"
@@ -42,7 +44,6 @@ class Parser {
   CLI::App app_{"Trains transformer language models on an even keel."};
   std::optional<Command> chosen_;
   bool version_ = false;
-  std::vector<std::string> help_words_;
   TrainArgs train_;
   ResumeArgs resume_;
   EvalArgs eval_;
@@ -217,20 +218,19 @@ Parser::Parser() {
   config_commands();
   run_commands();
   data_commands();
-  CLI::App* help = app_.add_subcommand("help", "help on a command, or on exit-codes");
-  help->add_option("TOPIC", help_words_, "command, or exit-codes")->option_text("...");
-  help->final_callback([this] { chosen_ = TextArgs{help_text()}; });
+  // Answered before the others are parsed: its words are names of commands. Here for the list.
+  app_.add_subcommand("help", "help on a command, or on exit-codes");
 }
 
-std::string Parser::help_text() const {
-  if (help_words_.size() == 1 && help_words_[0] == "exit-codes") return exit_codes_text();
+std::string Parser::help_text(const std::vector<std::string>& words) const {
+  if (words.size() == 1 && words[0] == "exit-codes") return exit_codes_text();
   const CLI::App* at = &app_;
-  for (const std::string& word : help_words_) {
-    const std::vector<std::string> names = command_names(*at);
-    if (std::find(names.begin(), names.end(), word) == names.end()) {
-      std::vector<std::string> topics = names;
+  for (const std::string& word : words) {
+    std::vector<std::string> topics = command_names(*at);
+    if (std::find(topics.begin(), topics.end(), word) == topics.end()) {
       topics.push_back("exit-codes");
-      throw ConfigError(fmt::format("help: no topic \"{}\"{}", word, suggestion(word, topics)));
+      throw ConfigError(fmt::format("help: no topic \"{}\"{} (known: {})", word,
+                                    suggestion(word, topics), fmt::join(topics, " ")));
     }
     at = at->get_subcommand(word);
   }
@@ -269,6 +269,11 @@ void Parser::refuse_extras() const {
 }
 
 Command Parser::parse(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "help") {
+    std::vector<std::string> words(argv + 2, argv + argc);
+    std::erase_if(words, [](const std::string& w) { return w.starts_with('-'); });
+    return TextArgs{help_text(words)};
+  }
   try {
     app_.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -103,7 +103,7 @@ void make_report(Terminal& terminal, const Session& s) {
 
 int tell_end(Terminal& terminal, const std::string& run, const RunOutcome& o) {
   terminal.finish();
-  terminal.say("done: " + summary(o));
+  terminal.say((o.end == RunEnd::kFinished ? "done: " : "ended: ") + summary(o));
   switch (o.end) {
     case RunEnd::kFinished:
       return kExitOk;

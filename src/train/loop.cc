@@ -22,9 +22,12 @@ double seconds_now() {
   return std::chrono::duration<double>(t).count();
 }
 
+// fmt would write the sign of a NaN.
 std::string nonfinite_reason(const StepResult& r) {
-  if (!std::isfinite(r.loss)) return fmt::format("the loss is {} in step {}", r.loss, r.step);
-  return fmt::format("the gradient norm is {} in step {}", r.grad_norm, r.step);
+  const bool loss = !std::isfinite(r.loss);
+  const double value = loss ? r.loss : r.grad_norm;
+  return fmt::format("the {} is {} in step {}", loss ? "loss" : "gradient norm",
+                     std::isnan(value) ? "nan" : fmt::format("{}", value), r.step);
 }
 
 }  // namespace

@@ -1,0 +1,208 @@
+// Bad input of every kind: one message that says what, where and what would be right, the exit code
+// of its kind, and nothing half-written.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "core/device.h"
+#include "run_keel.h"
+
+namespace keel {
+namespace {
+
+// The error alone on standard error, this code, nothing printed as a result.
+void expect_error(const Outcome& o, int code, const std::string& text) {
+  EXPECT_EQ(o.code, code) << o.err;
+  EXPECT_NE(("\n" + o.err).find("\nkeel: "), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find(text), std::string::npos) << o.err << "\nlacks\n" << text;
+  EXPECT_EQ(o.out, "");
+}
+
+class BadInput : public testing::Test {
+ protected:
+  // Training with these settings is refused and leaves no trace.
+  void refused(const std::vector<std::string>& sets, int code, const std::string& text) {
+    const std::vector<std::string> before = real_fs().list(small_.path());
+    std::vector<std::string> arguments;
+    for (const std::string& s : sets) arguments.insert(arguments.end(), {"--set", s});
+    expect_error(small_.train("run", arguments), code, text);
+    EXPECT_EQ(real_fs().list(small_.path()), before);
+  }
+  std::string write(const std::string& name, std::string_view bytes) {
+    real_fs().write_file(small_.file(name), bytes);
+    return small_.file(name);
+  }
+  void refused_data(const std::string& kind, const std::string& path, const std::string& text) {
+    refused({"data.kind=" + kind, "data.path=\"" + path + "\"", "model.vocab=300"}, 3, text);
+  }
+
+  SmallRun small_;
+};
+
+TEST_F(BadInput, Config) {
+  refused({"model.dmi=3"}, 2, "--set: model.dmi: unknown key, did you mean \"dim\"?");
+  refused({"model.dim=wide"}, 2, "--set: model.dim: must be");
+  refused({"model.dim=0"}, 2, "--set: model.dim: must be between 1 and ");
+  refused({"model.heads=3"}, 2, "3 heads do not divide dim 32");
+  refused({"model.dim=30", "model.heads=2"}, 2, "rope turns pairs of values, but a head has 15");
+  refused({"model.norm.kind=rmz"}, 2, "did you mean \"rms\"");
+  refused({"train.device=tpu"}, 2, "train.device: must be one of \"cpu\", \"cuda\"");
+  refused({"model.dim"}, 2, "--set: \"model.dim\" has no \"=\", expected key=value");
+}
+
+TEST_F(BadInput, SeveralErrorsAtOnceWithLineAndColumn) {
+  const std::string bad =
+      write("bad.toml", "[model]\ndmi = 3\nlayers = \"two\"\n[train]\nbatch = 0\n");
+  const Outcome o = keel({"train", bad, "--out", small_.file("run"), "--set", "clip.norn=1"});
+  expect_error(o, 2, "bad.toml:2:1: model.dmi: unknown key, did you mean \"dim\"?");
+  expect_error(o, 2, "bad.toml:3:10: model.layers: must be");
+  expect_error(o, 2, "bad.toml:5:9: train.batch: must be between 1 and ");
+  expect_error(o, 2, "--set: clip.norn: unknown key, did you mean \"norm\"?");
+  EXPECT_FALSE(real_fs().exists(small_.file("run")));
+}
+
+TEST_F(BadInput, ConfigFile) {
+  expect_error(keel({"train", small_.file("no.toml")}), 2, "no.toml\" does not exist");
+  expect_error(keel({"train", small_.path()}), 2, small_.path());
+  expect_error(keel({"train", write("cut.toml", "[model\n")}), 2, "cut.toml:1:");
+}
+
+TEST_F(BadInput, Data) {
+  refused_data("text", small_.file("no.txt"), "no.txt");
+  refused_data("text", write("empty.txt", ""), "empty.txt");
+  refused_data("text",
+               write("binary.txt", std::string("a\0b\0c\xff\xfe", 7) + std::string(4096, '\0')),
+               "binary.txt");
+  refused_data("text", write("short.txt", "too short"), "short.txt");
+  refused_data("jsonl", write("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": 3}\n"), "bad.jsonl");
+  if (::getuid() != 0) {
+    const std::string secret = write("secret.txt", "text");
+    ASSERT_EQ(::chmod(secret.c_str(), 0), 0);
+    refused_data("text", secret, "secret.txt");
+  }
+}
+
+std::string shard(const std::vector<uint16_t>& tokens, int32_t says) {
+  std::vector<int32_t> header(256);
+  header[0] = 20240520;
+  header[1] = 1;
+  header[2] = says;
+  std::string bytes(1024 + 2 * tokens.size(), '\0');
+  std::memcpy(bytes.data(), header.data(), 1024);
+  std::memcpy(bytes.data() + 1024, tokens.data(), 2 * tokens.size());
+  return bytes;
+}
+
+TEST_F(BadInput, Shards) {
+  std::vector<uint16_t> tokens(2000, 7);
+  refused_data("shards", write("cut.bin", shard(tokens, 5000)), "cut.bin");
+  tokens[1500] = 301;
+  refused_data("shards", write("id.bin", shard(tokens, 2000)), "301");
+  refused_data("npy",
+               write("type.npy", std::string("\x93NUMPY\x01\0v\0", 10) +
+                                     "{'descr': '<f4', 'fortran_order': False, 'shape': "
+                                     "(8,), }" +
+                                     std::string(300, ' ')),
+               "type.npy");
+  refused_data("jsonl", write("cut.jsonl.zst", std::string("\x28\xb5\x2f\xfd\x04\x58\x41\x00", 8)),
+               "cut.jsonl.zst");
+}
+
+TEST_F(BadInput, RunThatExists) {
+  ASSERT_EQ(small_.train("run", {"--quiet"}).code, 0);
+  const std::string before = real_fs().read_file(small_.file("run/config.toml"), kMaxTextBytes);
+  expect_error(small_.train("run"), 2, "exists");
+  EXPECT_EQ(real_fs().read_file(small_.file("run/config.toml"), kMaxTextBytes), before);
+}
+
+TEST_F(BadInput, RunThatCannotBeWritten) {
+  const std::vector<std::string> before = real_fs().list(small_.path());
+  expect_error(keel({"train", small_.file("run.toml"), "--out", small_.file("text.txt/run")}), 74,
+               "text.txt");
+  EXPECT_EQ(real_fs().list(small_.path()), before);
+}
+
+TEST_F(BadInput, RunThatIsNotThere) {
+  for (const char* command : {"resume", "eval", "generate", "data", "report", "runs"}) {
+    std::vector<std::string> line = {command, small_.file("no")};
+    if (line[0] == "eval") line.insert(line.end(), {"--data", small_.file("text.txt")});
+    if (line[0] == "data") line = {"data", "show", small_.file("no"), "--step", "1"};
+    if (line[0] == "report") line.insert(line.end(), {"-o", small_.file("r.html")});
+    if (line[0] == "runs") line = {"runs", "compare", small_.file("no")};
+    expect_error(keel(line), 3, small_.file("no"));
+  }
+  EXPECT_FALSE(real_fs().exists(small_.file("r.html")));
+  expect_error(keel({"runs", "ls", small_.file("no")}), 3, small_.file("no"));
+  expect_error(keel({"data", "inspect", small_.file("no.txt")}), 3, "no.txt");
+}
+
+TEST_F(BadInput, RunInUse) {
+  Running first(small_.train_line("run", {"--set", "train.steps=100000000"}));
+  ASSERT_TRUE(first.says("| loss ")) << first.err();
+  expect_error(keel({"resume", small_.file("run")}), 2, "is in use by process ");
+  first.send(SIGTERM);
+  EXPECT_EQ(first.wait().code, 75);
+}
+
+TEST_F(BadInput, DiskFullWhileSaving) {
+  // The first checkpoint is larger than any file may become.
+  Surroundings around;
+  around.file_bytes = 60'000;
+  const Outcome o = small_.train("run", {"--set", "checkpoint.every=2"}, around);
+  EXPECT_EQ(o.code, 74) << o.err;
+  EXPECT_NE(o.err.find("\nkeel: "), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("safetensors"), std::string::npos) << o.err;
+  EXPECT_TRUE(real_fs().list(small_.file("run/ckpt")).empty());
+  const Outcome again = keel({"resume", small_.file("run")});
+  EXPECT_EQ(again.code, 0) << again.err;
+}
+
+TEST_F(BadInput, DamagedCheckpoint) {
+  ASSERT_EQ(small_.train("run", {"--quiet"}).code, 0);
+  const std::string run = small_.file("run"), folder = run + "/ckpt/step-00000004";
+  const std::string file = folder + "/model.safetensors";
+  const std::string whole = real_fs().read_file(file, kMaxTextBytes);
+  std::string flipped = whole;
+  flipped[flipped.size() - 9] = static_cast<char>(flipped[flipped.size() - 9] ^ 1);
+  for (const std::string& bytes : {flipped, whole.substr(0, whole.size() - 4)}) {
+    overwrite(file, bytes);
+    for (const std::string& from : {run, folder}) {
+      expect_error(keel({"generate", from, "-p", "x"}), 3, "model.safetensors");
+    }
+    expect_error(keel({"resume", run}), 3, "no checkpoint of the run verifies; step-00000004");
+  }
+  overwrite(file, whole);
+  EXPECT_EQ(keel({"generate", run, "-p", "x", "-n", "1"}).code, 0);
+}
+
+TEST_F(BadInput, CheckpointOfAnotherModel) {
+  ASSERT_EQ(small_.train("other", {"--quiet"}).code, 0);
+  refused({"train.init=\"" + small_.file("other") + "\"", "model.dim=64"}, 3, "[257, 64]");
+  expect_error(keel({"resume", small_.file("other"), "--set", "model.dim=64"}), 3, "[257, 64]");
+}
+
+TEST_F(BadInput, MoreMemoryThanThereIs) {
+  refused({"model.dim=16384", "model.layers=100", "model.heads=64", "data.path=no.txt"}, 71,
+          " MiB are available: weights ");
+}
+
+TEST_F(BadInput, CudaWithoutIt) {
+  if (kHasCuda) GTEST_SKIP() << "the program has CUDA";
+  if (real_fs().exists(join_path(parent_path(KEEL_PROGRAM), "keel-cuda"))) {
+    GTEST_SKIP() << "keel-cuda lies beside the program";
+  }
+  refused({"train.device=cuda"}, 1, "keel-cuda");
+  // The same command line goes to keel-cuda where there is one.
+  const std::string program = write("keel-cuda", "#!/bin/sh\necho \"$@\"\nexit 9\n");
+  ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
+  Surroundings around;
+  around.environment = {{"PATH", small_.path() + ":/usr/bin:/bin"}};
+  const Outcome o = small_.train("run", {"--set=train.device=cuda"}, around);
+  EXPECT_EQ(o.code, 9) << o.err;
+  EXPECT_EQ(o.out, "train " + small_.file("run.toml") + " --out " + small_.file("run") +
+                       " --set=train.device=cuda\n");
+}
+
+}  // namespace
+}  // namespace keel

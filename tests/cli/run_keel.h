@@ -1,0 +1,139 @@
+// The built program run as a person runs it: arguments in, exit code and both outputs back.
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/fs.h"
+#include "io/temp_dir.h"
+
+namespace keel {
+
+struct Outcome {
+  int code = -1;  // exit code; 128 + n for a process that signal n ended
+  std::string out, err;
+  // The last line of standard output, without its end.
+  std::string last_line() const {
+    const size_t end = out.ends_with('\n') ? out.size() - 1 : out.size();
+    const size_t begin = end == 0 ? std::string::npos : out.rfind('\n', end - 1);
+    return out.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin + 1));
+  }
+};
+
+struct Surroundings {
+  rlim_t file_bytes = RLIM_INFINITY;  // no file may become larger
+  std::string folder;                 // working directory; empty: the test's own
+  std::vector<std::pair<std::string, std::string>> environment;
+};
+
+// A program that is running.
+class Running {
+ public:
+  explicit Running(std::vector<std::string> arguments, const Surroundings& around = {}) {
+    arguments.insert(arguments.begin(), KEEL_PROGRAM);
+    pid_ = ::fork();
+    if (pid_ == 0) start(arguments, around);
+  }
+  ~Running() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  void send(int number) const { ::kill(pid_, number); }
+  std::string err() const { return text("err"); }
+  Outcome wait() {
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text("out"),
+            text("err")};
+  }
+  // Until standard error says `what`; false when the program ended or a minute passed before.
+  bool says(const std::string& what) const {
+    for (int i = 0; i < 6000; ++i) {
+      if (err().find(what) != std::string::npos) return true;
+      siginfo_t info{};
+      ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+      if (info.si_pid != 0) return err().find(what) != std::string::npos;
+      ::usleep(10'000);
+    }
+    return false;
+  }
+
+ private:
+  void redirect(int fd, const char* name) const {
+    const int file = ::open((dir_ / name).c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+    ::dup2(file, fd);
+  }
+  [[noreturn]] void start(const std::vector<std::string>& arguments,
+                          const Surroundings& around) const {
+    redirect(STDOUT_FILENO, "out");
+    redirect(STDERR_FILENO, "err");
+    if (!around.folder.empty() && ::chdir(around.folder.c_str()) != 0) ::_exit(126);
+    for (const auto& [name, value] : around.environment) {
+      ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    const rlimit limit{around.file_bytes, around.file_bytes};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    std::vector<char*> argv;
+    for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+    argv.push_back(nullptr);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  std::string text(const char* name) const {
+    Fs& fs = real_fs();
+    const std::string path = dir_ / name;
+    return fs.exists(path) ? fs.read_file(path, kMaxTextBytes) : std::string();
+  }
+
+  TempDir dir_;
+  pid_t pid_ = -1;
+};
+
+inline Outcome keel(std::vector<std::string> arguments, const Surroundings& around = {}) {
+  return Running(std::move(arguments), around).wait();
+}
+
+// A folder with a config of a run that takes a moment: run.toml, one layer of 32, random text.
+class SmallRun {
+ public:
+  SmallRun() {
+    real_fs().write_file(file("run.toml"),
+                         "[model]\ndim = 32\nlayers = 1\nheads = 2\ncontext = 32\n"
+                         "[data]\nkind = \"text\"\npath = \"text.txt\"\n"
+                         "[train]\nbatch = 4\nsteps = 4\n"
+                         "[eval]\ntokens = 128\n[sample]\ntokens = 8\n[log]\nprobes = 2\n");
+    std::string text;
+    for (int i = 0; i < 900; ++i) text += "line " + std::to_string(i * i) + " of a text\n";
+    real_fs().write_file(file("text.txt"), text);
+  }
+  std::string file(const std::string& name) const { return dir_ / name; }
+  const std::string& path() const { return dir_.path(); }
+  // keel train run.toml --out NAME ARGUMENTS...
+  Outcome train(const std::string& name, std::vector<std::string> arguments = {},
+                const Surroundings& around = {}) const {
+    return keel(train_line(name, std::move(arguments)), around);
+  }
+  std::vector<std::string> train_line(const std::string& name,
+                                      std::vector<std::string> arguments = {}) const {
+    arguments.insert(arguments.begin(), {"train", file("run.toml"), "--out", file(name)});
+    return arguments;
+  }
+
+ private:
+  TempDir dir_;
+};
+
+}  // namespace keel

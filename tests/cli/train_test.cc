@@ -1,0 +1,252 @@
+// Runs from the command line: what they print, leave behind and exit with.
+#include <gtest/gtest.h>
+
+#include "io/json.h"
+#include "run_keel.h"
+
+namespace keel {
+namespace {
+
+Json last_json(const Outcome& o) { return parse_json(o.last_line(), "output"); }
+
+std::vector<std::string> keys(const Json& object) {
+  std::vector<std::string> out;
+  for (const JsonMember& m : object.as_object()) out.push_back(m.key);
+  return out;
+}
+
+Surroundings in(const std::string& folder) {
+  Surroundings around;
+  around.folder = folder;
+  return around;
+}
+
+const std::vector<std::string> kTrainKeys = {
+    "run", "steps", "tokens", "val_loss", "train_loss", "tokens_per_second", "diverged", "reason"};
+
+TEST(Train, LeavesARunThatExplainsItself) {
+  const SmallRun small;
+  const Outcome o = small.train("run", {"--json", "--set", "eval.every=2"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = last_json(o);
+  EXPECT_EQ(keys(j), kTrainKeys);
+  EXPECT_EQ(j.at("run").as_string(), small.file("run"));
+  EXPECT_EQ(j.at("steps").as_int(), 4);
+  EXPECT_EQ(j.at("tokens").as_int(), 4 * 4 * 32);
+  EXPECT_GT(j.at("val_loss").as_double(), 1.0);
+  EXPECT_GT(j.at("train_loss").as_double(), 1.0);
+  EXPECT_GT(j.at("tokens_per_second").as_double(), 0.0);
+  EXPECT_FALSE(j.at("diverged").as_bool());
+  EXPECT_TRUE(j.at("reason").is_null());
+  for (const char* name : {"config.toml", "config.origin.json", "env.json", "metrics.db", "log.txt",
+                           "report.html", "RESUME.md", "samples/step-00000002.txt",
+                           "samples/step-00000004.txt", "ckpt/step-00000004/MANIFEST.json"}) {
+    EXPECT_TRUE(real_fs().exists(join_path(small.file("run"), name))) << name;
+  }
+  const std::string log = real_fs().read_file(small.file("run/log.txt"), kMaxTextBytes);
+  for (const char* part : {"train.batch", "parameters", "4/4 100%", "validation loss", "saved"}) {
+    EXPECT_NE(log.find(part), std::string::npos) << part << " in " << log;
+    EXPECT_NE(o.err.find(part), std::string::npos) << part << " in " << o.err;
+  }
+}
+
+TEST(Train, StandardOutputHoldsTheRunAlone) {
+  const SmallRun small;
+  const Outcome o = small.train("run", {"--quiet"});
+  EXPECT_EQ(o.out, small.file("run") + "\n");
+  EXPECT_EQ(o.err, "");
+}
+
+TEST(Train, NamesARunByTimeAndConfig) {
+  const SmallRun small;
+  const Outcome o = keel({"train", "run.toml", "--set=train.steps=1"}, in(small.path()));
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_TRUE(o.last_line().starts_with("runs/20")) << o.out;
+  EXPECT_TRUE(o.last_line().ends_with("-run")) << o.out;
+  EXPECT_TRUE(real_fs().exists(join_path(small.path(), o.last_line() + "/config.toml")));
+}
+
+TEST(Train, ResumeOfAFinishedRunSaysSo) {
+  const SmallRun small;
+  const Json first = last_json(small.train("run", {"--json"}));
+  const Outcome again = keel({"resume", small.file("run"), "--json"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_NE(again.err.find("the run is finished: 4 of 4 steps are done"), std::string::npos)
+      << again.err;
+  EXPECT_EQ(last_json(again).at("val_loss"), first.at("val_loss"));
+  EXPECT_EQ(last_json(again).at("train_loss"), first.at("train_loss"));
+
+  const Outcome more = keel({"resume", small.file("run"), "--json", "--set", "train.steps=6"});
+  EXPECT_EQ(more.code, 0) << more.err;
+  EXPECT_EQ(last_json(more).at("steps").as_int(), 6);
+}
+
+TEST(Train, CtrlCSavesAndSaysHowToGoOn) {
+  const SmallRun small;
+  Running run(small.train_line("run", {"--json", "--set", "train.steps=100000000"}));
+  ASSERT_TRUE(run.says("| loss ")) << run.err();
+  run.send(SIGINT);
+  const Outcome o = run.wait();
+  EXPECT_EQ(o.code, 75) << o.err;
+  EXPECT_NE(o.err.find("everything is saved; go on with: keel resume " + small.file("run")),
+            std::string::npos)
+      << o.err;
+  const Json j = last_json(o);
+  EXPECT_EQ(keys(j), kTrainKeys);
+  EXPECT_FALSE(j.at("diverged").as_bool());
+  const int64_t steps = j.at("steps").as_int();
+  const Outcome more = keel(
+      {"resume", small.file("run"), "--json", "--set", "train.steps=" + std::to_string(steps + 2)});
+  EXPECT_EQ(more.code, 0) << more.err;
+  EXPECT_NE(more.err.find("resuming at step " + std::to_string(steps)), std::string::npos)
+      << more.err;
+}
+
+TEST(Train, TerminationSavesToo) {
+  const SmallRun small;
+  Running run(small.train_line("run", {"--set", "train.steps=100000000"}));
+  ASSERT_TRUE(run.says("| loss ")) << run.err();
+  run.send(SIGTERM);
+  EXPECT_EQ(run.wait().code, 75);
+  EXPECT_EQ(real_fs().list(small.file("run/ckpt")).size(), 1u);
+}
+
+TEST(Train, ASecondCtrlCStopsAtOnce) {
+  const SmallRun small;
+  // An evaluation that takes minutes, so that the first request is still being answered.
+  Running run(small.train_line(
+      "run", {"--set", "eval.every=1", "--set", "data.kind=markov", "--set",
+              "data.val_tokens=100000000", "--set", "eval.tokens=0", "--set", "data.symbols=8"}));
+  ASSERT_TRUE(run.says("| loss ")) << run.err();
+  run.send(SIGINT);
+  ::usleep(100'000);
+  run.send(SIGINT);
+  EXPECT_EQ(run.wait().code, 130);
+}
+
+TEST(Train, ALossThatIsNotFiniteEndsWithTwentyAndTheStep) {
+  const SmallRun small;
+  const Outcome o =
+      small.train("run", {"--json", "--set", "optim.lr=1e30", "--set", "optim.weight_decay=1e30"});
+  EXPECT_EQ(o.code, 20) << o.err;
+  const Json j = last_json(o);
+  EXPECT_EQ(keys(j), kTrainKeys);
+  EXPECT_TRUE(j.at("diverged").as_bool());
+  EXPECT_TRUE(j.at("val_loss").is_null());
+  EXPECT_NE(j.at("reason").as_string().find("in step 2"), std::string::npos) << o.last_line();
+  EXPECT_NE(o.err.find("keel: diverged: the "), std::string::npos) << o.err;
+  EXPECT_TRUE(real_fs().list(small.file("run/ckpt")).empty());
+}
+
+TEST(Use, EvalGenerateAndDataShow) {
+  const SmallRun small;
+  ASSERT_EQ(small.train("run").code, 0);
+  const std::string run = small.file("run");
+
+  const Outcome evaluated = keel({"eval", run, "--data", small.file("text.txt"), "--json"});
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  const Json e = last_json(evaluated);
+  EXPECT_EQ(keys(e), (std::vector<std::string>{"loss", "tokens", "bits_per_byte"}));
+  const auto bytes =
+      static_cast<double>(real_fs().read_file(small.file("text.txt"), kMaxTextBytes).size());
+  const double nats = e.at("loss").as_double() * e.at("tokens").as_double();
+  EXPECT_NEAR(e.at("bits_per_byte").as_double(), nats / 0.6931471805599453 / bytes,
+              2e-4 * e.at("bits_per_byte").as_double());
+  // A checkpoint's folder stands for its run.
+  EXPECT_EQ(keel({"eval", run + "/ckpt/step-00000004", "--data", small.file("text.txt"), "--json"})
+                .last_line(),
+            evaluated.last_line());
+
+  const std::vector<std::string> write = {"generate", run,      "-p", "line ",  "-n",
+                                          "20",       "--temp", "0",  "--seed", "7"};
+  const Outcome written = keel(write);
+  EXPECT_EQ(written.code, 0) << written.err;
+  EXPECT_TRUE(written.out.starts_with("line "));
+  EXPECT_EQ(keel(write).out, written.out);
+
+  const Outcome shown = keel({"data", "show", run, "--step", "2"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_NE(shown.out.find("step 2: sequences 4 to 7"), std::string::npos) << shown.out;
+  EXPECT_NE(
+      shown.out.find("sequence 7  source text.txt  file " + small.file("text.txt") + "  byte "),
+      std::string::npos)
+      << shown.out;
+  EXPECT_NE(shown.out.find("  loss "), std::string::npos);
+}
+
+TEST(Use, ReportAndRuns) {
+  const SmallRun small;
+  ASSERT_EQ(small.train("a").code, 0);
+  ASSERT_EQ(small.train("b", {"--set", "train.seed=1"}).code, 0);
+  const std::string a = small.file("a"), b = small.file("b"), page = small.file("r.html");
+  const Outcome made = keel({"report", a, b, "-o", page});
+  EXPECT_EQ(made.out, page + "\n");
+  EXPECT_TRUE(real_fs().exists(page));
+  EXPECT_EQ(keel({"report", a, b, "-o", small.file("r.svg")}).code, 2);
+
+  const Json listed = last_json(keel({"runs", "ls", small.path(), "--json"}));
+  EXPECT_EQ(listed.at("runs").as_array().size(), 2u);
+  const Outcome table = keel({"runs", "compare", a, b});
+  EXPECT_NE(table.out.find("train.seed"), std::string::npos) << table.out;
+  const Json compared = last_json(keel({"runs", "compare", a, b, "--json"}));
+  EXPECT_EQ(compared.at("runs").as_array().size(), 2u);
+}
+
+TEST(Look, Plan) {
+  const SmallRun small;
+  const Outcome o = keel({"plan", small.file("run.toml"), "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = last_json(o);
+  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops_per_token"}));
+  EXPECT_EQ(keys(j.at("bytes")), (std::vector<std::string>{"weights", "gradients", "optimizer",
+                                                           "activations", "total"}));
+  EXPECT_EQ(j.at("bytes").at("weights").as_int(), 4 * j.at("parameters").as_int());
+  const Outcome text = keel({"plan", small.file("run.toml"), "--probe"});
+  EXPECT_NE(text.out.find("with four times the width and no gate"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("tokens/s\n  the run "), std::string::npos) << text.out;
+}
+
+TEST(Look, Bench) {
+  const SmallRun small;
+  const Outcome o =
+      keel({"bench", small.file("run.toml"), "--steps", "5", "--json"}, in(small.path()));
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = last_json(o);
+  EXPECT_EQ(keys(j), (std::vector<std::string>{"tokens_per_second", "step_ms", "gflops",
+                                               "peak_rss_bytes", "parameters"}));
+  const Json& ms = j.at("step_ms");
+  EXPECT_EQ(keys(ms), (std::vector<std::string>{"median", "p10", "p90"}));
+  EXPECT_NEAR(j.at("tokens_per_second").as_double() * ms.at("median").as_double() / 1000, 4 * 32,
+              1e-6);
+  EXPECT_LE(ms.at("p10").as_double(), ms.at("median").as_double());
+  EXPECT_LE(ms.at("median").as_double(), ms.at("p90").as_double());
+  EXPECT_GT(j.at("peak_rss_bytes").as_int(), 1 << 20);
+  EXPECT_FALSE(real_fs().exists(small.file("runs")));
+}
+
+TEST(Look, ConfigOfAFileAndOfARun) {
+  const SmallRun small;
+  ASSERT_EQ(small.train("run", {"--set=model.dim=64"}).code, 0);
+  const std::string file = small.file("run.toml"), run = small.file("run");
+  EXPECT_EQ(keel({"config", "check", file}).code, 0);
+  const Outcome shown = keel({"config", "show", run});
+  EXPECT_NE(shown.out.find("dim = 64"), std::string::npos) << shown.out;
+  EXPECT_NE(shown.out.find("# --set"), std::string::npos) << shown.out;
+  const Outcome different = keel({"config", "diff", file, run});
+  EXPECT_NE(different.out.find("model.dim"), std::string::npos) << different.out;
+  EXPECT_EQ(different.out.find("train.batch"), std::string::npos) << different.out;
+  EXPECT_EQ(keel({"config", "diff", file, file}).out, "no differences\n");
+  EXPECT_TRUE(parse_json(keel({"config", "schema"}).out, "schema").is_object());
+}
+
+TEST(Look, DataInspect) {
+  const SmallRun small;
+  const Json j = last_json(keel({"data", "inspect", small.file("text.txt"), "--json"}));
+  EXPECT_EQ(j.at("kind").as_string(), "text");
+  EXPECT_EQ(j.at("vocab").as_int(), 257);
+  EXPECT_NE(keel({"data", "inspect", small.file("text.txt")}).out.find("kind       text"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace keel
