@@ -311,6 +311,15 @@ void execute(Plan& plan, Operands o, bool rows_cut) {
 void check(const Gemm& g, int64_t m, int64_t n, int64_t k) {
   const int64_t a_m = g.a.dim(g.a_transposed ? 1 : 0), a_k = g.a.dim(g.a_transposed ? 0 : 1);
   const int64_t b_k = g.b.dim(g.b_transposed ? 1 : 0), b_n = g.b.dim(g.b_transposed ? 0 : 1);
+  if (g.bias && (g.bias.dtype() != DType::kF32 || g.bias.shape() != Shape{n})) {
+    throw ShapeError(fmt::format("gemm: bias is {} ({}), c {} needs f32 [{}]", g.bias.shape().str(),
+                                 name_of(g.bias.dtype()), g.c.shape().str(), n));
+  }
+  for (const Tensor* x : {&g.a, &g.b, &g.c}) {
+    if (x->dim(1) > 1 && x->stride(1) != 1) {
+      throw ShapeError("gemm: the rows of a, b and c must be contiguous");
+    }
+  }
   if (a_m == m && b_n == n && a_k == k && b_k == k && g.a.dtype() == g.b.dtype()) return;
   throw ShapeError(fmt::format("gemm: a {}{} ({}) times b {}{} ({}) does not make c {}",
                                g.a.shape().str(), g.a_transposed ? "^T" : "", name_of(g.a.dtype()),
@@ -318,17 +327,17 @@ void check(const Gemm& g, int64_t m, int64_t n, int64_t k) {
                                g.c.shape().str()));
 }
 
-// No terms: c is the bias, or zero, or what it was.
-void fill_empty_sum(const Gemm& g) {
-  for (int64_t i = 0; i < g.c.dim(0) && !g.accumulate; ++i) {
-    for (int64_t j = 0; j < g.c.dim(1); ++j) {
-      const float v = g.bias ? g.bias.data<float>()[j] : 0.0f;
-      if (g.c.dtype() == DType::kBf16)
-        g.c.data<bf16>()[i * g.c.stride(0) + j] = bf16(v);
-      else
-        g.c.data<float>()[i * g.c.stride(0) + j] = v;
+// A product without terms: what is left is the bias and what c was.
+void add_nothing(const Gemm& g) {
+  with_dtype(g.c.dtype(), [&]<class T> {
+    for (int64_t i = 0; i < g.c.dim(0); ++i) {
+      T* c = g.c.data<T>() + i * g.c.stride(0);
+      for (int64_t j = 0; j < g.c.dim(1); ++j) {
+        const float was = g.accumulate ? static_cast<float>(c[j]) : 0.0f;
+        c[j] = T(was + (g.bias ? g.bias.data<float>()[j] : 0.0f));
+      }
     }
-  }
+  });
 }
 
 }  // namespace
@@ -337,7 +346,7 @@ void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut) {
   const int64_t m = g.c.dim(0), n = g.c.dim(1), k = g.a.dim(g.a_transposed ? 0 : 1);
   check(g, m, n, k);
   if (m == 0 || n == 0) return;
-  if (k == 0) return fill_empty_sum(g);
+  if (k == 0) return add_nothing(g);
   ready();
   const Key key{m,
                 n,
