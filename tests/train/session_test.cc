@@ -1,0 +1,173 @@
+#include "train/session.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/check_op.h"
+#include "harness/expect_error.h"
+#include "small_session.h"
+#include "train/checkpoint.h"
+
+namespace keel::test {
+namespace {
+
+TEST(Sessions, WithoutACheckpointStartsAtStepZero) {
+  const Folder folder;
+  Watcher whole, resumed;
+  Session unbroken = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+  run(unbroken, whole);
+  create_session(real_fs(), folder / "run.toml", {}, folder / "b");
+  Session s = resume_session(real_fs(), folder / "b", {});
+  EXPECT_EQ(s.resumed_at, 0);
+  EXPECT_TRUE(noted(s, "the run has no checkpoint: starting at step 0"));
+  run(s, resumed);
+  EXPECT_EQ(resumed.losses, whole.losses);
+  EXPECT_TRUE(snapshot(*s.trainer) == snapshot(*unbroken.trainer));
+}
+
+TEST(Sessions, FinishedRunHasNothingLeftToDo) {
+  const Folder folder;
+  Watcher whole, again;
+  {
+    Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+    run(s, whole);
+  }
+  Session s = resume_session(real_fs(), folder / "a", {});
+  EXPECT_EQ(s.resumed_at, 12);
+  const Snapshot before = snapshot(*s.trainer);
+  const RunOutcome o = run(s, again);
+  EXPECT_EQ(o.end, RunEnd::kFinished);
+  EXPECT_EQ(o.steps, 12);
+  EXPECT_TRUE(again.losses.empty());
+  EXPECT_TRUE(again.saved.empty());
+  EXPECT_TRUE(o.val_loss.has_value());
+  EXPECT_FALSE(o.train_loss.has_value());
+  EXPECT_TRUE(snapshot(*s.trainer) == before);
+}
+
+TEST(Sessions, MoreStepsOnResumeHoldTheFinalRate) {
+  const Folder folder;
+  Watcher whole, more;
+  {
+    Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+    EXPECT_EQ(s.config.schedule.steps, 12);
+    run(s, whole);
+  }
+  Session s = resume_session(real_fs(), folder / "a", {"train.steps=15"});
+  EXPECT_EQ(s.config.schedule.steps, 12);
+  EXPECT_EQ(run(s, more).steps, 15);
+  ASSERT_EQ(more.rates.size(), 3u);
+  for (const double r : more.rates) EXPECT_NEAR(r, 0.001, 1e-9);
+}
+
+TEST(Sessions, StartFromTheWeightsOfAnotherRun) {
+  const Folder folder;
+  Watcher whole;
+  Session first = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+  run(first, whole);
+  const std::string weights = folder / "a/ckpt/step-00000012/model.safetensors";
+  for (const std::string& from : {folder / "a", weights}) {
+    Session s = create_session(real_fs(), folder / "run.toml", {"train.init=\"" + from + "\""},
+                               folder / (from == weights ? "c" : "b"));
+    EXPECT_EQ(s.trainer->steps_done(), 0);
+    for (const Parameter& p : first.trainer->model().parameters().list()) {
+      EXPECT_TRUE(same_bits(parameter(s.trainer->model().parameters(), p.name).weight, p.weight));
+    }
+  }
+}
+
+TEST(Sessions, RefusedRunsLeaveNothingBehind) {
+  const Folder folder;
+  const auto create = [&](const std::vector<std::string>& sets) {
+    create_session(real_fs(), folder / "run.toml", sets, folder / "a");
+  };
+  EXPECT_THROW(create({"model.heads=3"}), ConfigError);
+  EXPECT_THROW(create({"data.path=missing.txt"}), DataError);
+  EXPECT_THROW(create({"model.dim=1048576", "model.layers=1000", "model.heads=1"}), MemoryError);
+  if (!kHasCuda) EXPECT_THROW(create({"train.device=cuda"}), DeviceError);
+  EXPECT_THROW(create({"train.init=\"" + (folder / "nowhere") + "\""}), DataError);
+  EXPECT_EQ(real_fs().list(folder / ".").size(), 2u);  // config and text
+}
+
+TEST(Sessions, FolderThatExistsIsKept) {
+  const Folder folder;
+  real_fs().make_dir(folder / "a");
+  try {
+    create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+    ADD_FAILURE() << "no error";
+  } catch (const ConfigError& e) {
+    EXPECT_NE(std::string(e.what()).find("keel resume"), std::string::npos) << e.what();
+  }
+  EXPECT_TRUE(real_fs().list(folder / "a").empty());
+}
+
+TEST(Sessions, OneProcessAtATime) {
+  const Folder folder;
+  const Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+  EXPECT_THROW(resume_session(real_fs(), folder / "a", {}), ConfigError);
+}
+
+TEST(Loop, StopsAtAValueThatIsNotFinite) {
+  const Folder folder;
+  Watcher w;
+  Session s = create_session(real_fs(), folder / "run.toml",
+                             {"optim.lr=1e20", "schedule.warmup=0", "checkpoint.every=1",
+                              "train.ema=0", "optim.weight_decay=0"},
+                             folder / "a");
+  const RunOutcome o = run(s, w);
+  EXPECT_EQ(o.end, RunEnd::kDiverged);
+  EXPECT_EQ(o.steps, 2);
+  EXPECT_FALSE(o.val_loss.has_value());
+  EXPECT_EQ(o.reason.substr(0, 12), "the loss is ");
+  EXPECT_EQ(o.reason.substr(o.reason.size() - 10), " in step 2");
+  EXPECT_EQ(w.last_event, "diverged: " + o.reason);
+  EXPECT_EQ(w.saved, (std::vector<int64_t>{1}));
+}
+
+TEST(Loop, EndsWithoutProgress) {
+  const Folder folder;
+  Watcher w;
+  Session s = create_session(
+      real_fs(), folder / "run.toml",
+      {"optim.lr=1e-30", "eval.every=1", "stop.patience=2", "checkpoint.every=0"}, folder / "a");
+  const RunOutcome o = run(s, w);
+  EXPECT_EQ(o.end, RunEnd::kEarly);
+  EXPECT_EQ(o.steps, 3);
+  EXPECT_EQ(o.reason, "no better validation loss in 2 evaluations");
+  EXPECT_EQ(w.evaluated, (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_EQ(w.saved, (std::vector<int64_t>{3}));
+}
+
+TEST(Loop, OutcomeHasTheNumbersOfTheRun) {
+  const Folder folder;
+  Watcher w;
+  Session s = create_session(real_fs(), folder / "run.toml", {"train.steps=30", "eval.every=7"},
+                             folder / "a");
+  const RunOutcome o = run(s, w);
+  EXPECT_EQ(w.evaluated, (std::vector<int64_t>{7, 14, 21, 28, 30}));
+  double mean = 0;
+  for (size_t i = 10; i < 30; ++i) mean += w.losses[i] / 20;
+  EXPECT_NEAR(*o.train_loss, mean, 1e-12);
+  EXPECT_EQ(*o.val_loss, s.trainer->evaluate(0).loss);
+  EXPECT_EQ(o.tokens, 30 * 6 * 16);
+  EXPECT_GT(*o.tokens_per_second, 0);
+}
+
+TEST(Sessions, TrainedModelComesFromRunOrCheckpoint) {
+  const Folder folder;
+  Watcher w;
+  Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+  run(s, w);
+  for (const std::string& from : {folder / "a", folder / "a/ckpt/step-00000012"}) {
+    const TrainedModel m = open_model(from);
+    EXPECT_EQ(m.step, 12);
+    EXPECT_EQ(m.tokenizer->vocab(), 257);
+    for (const Parameter& p : m.model->parameters().list()) {
+      EXPECT_TRUE(same_bits(p.weight, parameter(s.trainer->model().parameters(), p.name).weight));
+    }
+  }
+  expect_error<DataError>((folder / "none") + ": no such run or checkpoint",
+                          [&] { open_model(folder / "none"); });
+}
+
+}  // namespace
+}  // namespace keel::test
