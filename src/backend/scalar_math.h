@@ -1,7 +1,7 @@
 // Elementary functions as templates over the number type: Vec on the CPU, float in CUDA kernels and
 // in references, so that what the CPU tests is what the GPU runs. Within 2 ulp of the true value
-// (tanh, sigmoid and erf 3) where that is a normal number; a NaN stays a NaN. Polynomials: least squares
-// on Chebyshev nodes, reweighted until the largest relative error is smallest.
+// (tanh, sigmoid and erf 3) where that is a normal number; a NaN stays a NaN. Polynomials: least
+// squares on Chebyshev nodes, reweighted until the largest relative error is smallest.
 #pragma once
 
 #include <cmath>

@@ -87,7 +87,7 @@ struct HeadPass {
   // Logits of rows [begin, end), their statistics and, if dlogits is there, their gradient.
   Tensor forward(int64_t begin, int64_t end) const {
     const Tensor z = logits.slice(0, 0, end - begin);
-    const Tensor dz = part(dlogits, 0, end - begin);
+    Tensor dz = part(dlogits, 0, end - begin);
     head.logits(x.slice(0, begin, end), z);
     on_device(x, [&](auto& dev) {
       kernel::cross_entropy_fwd(dev, {z,
@@ -134,7 +134,7 @@ void head_in_chunks(HeadPass& pass, const Var& x, const Var& weight, int64_t chu
   if (dx) dx.t = as_matrix(dx.t);
   for (int64_t begin = 0; begin < n; begin += chunk) {
     const int64_t end = std::min(begin + chunk, n);
-    const Tensor dz = pass.forward(begin, end);
+    Tensor dz = pass.forward(begin, end);
     if (!node) continue;
     pass.head.gradients(dz, pass.x.slice(0, begin, end), {part(dx.t, begin, end), dx.add}, dweight);
     dweight.add = true;

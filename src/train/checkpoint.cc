@@ -38,8 +38,7 @@ std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
   for (const StateTensor& s : trainer.state()) {
     content.state.push_back(described(s.name, s.tensor));
   }
-  content.files = {{"config.toml", config},
-                   {"tokenizer.json", trainer.data().tokenizer().save()}};
+  content.files = {{"config.toml", config}, {"tokenizer.json", trainer.data().tokenizer().save()}};
   content.extra.set("loss", numbers.loss);
   content.extra.set("grad_norm", numbers.grad_norm);
   content.extra.set("sequences", trainer.steps_done() * trainer.config().sequences());
@@ -56,7 +55,8 @@ void load_weights(const SafetensorsFile& file, Decoder& model) {
       bool known = false;
       for (const Parameter& p : parameters.list()) known |= p.name == t.name;
       if (!known) {
-        throw DataError(fmt::format("{}: tensor {} is not part of this model", file.path(), t.name));
+        throw DataError(
+            fmt::format("{}: tensor {} is not part of this model", file.path(), t.name));
       }
     }
   }

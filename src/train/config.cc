@@ -14,8 +14,10 @@ void TrainConfig::fields(Fields& f) {
   f("dtype", dtype, "storage of activations and operands; auto: measured when the run is created",
     one_of({"f32", "bf16", "auto"}));
   f("device", device, "where the model lives", one_of({"cpu", "cuda"}));
-  f("ema", ema, "decay of an exponential moving average of the weights, evaluated beside them; "
-    "0: none", at_least(0).below(1));
+  f("ema", ema,
+    "decay of an exponential moving average of the weights, evaluated beside them; "
+    "0: none",
+    at_least(0).below(1));
 }
 
 void SeedConfig::fields(Fields& f) {
@@ -46,8 +48,10 @@ void SampleConfig::fields(Fields& f) {
 }
 
 void StopConfig::fields(Fields& f) {
-  f("patience", patience, "evaluations without a better validation loss before the run ends; "
-    "0: never", at_least(0));
+  f("patience", patience,
+    "evaluations without a better validation loss before the run ends; "
+    "0: never",
+    at_least(0));
 }
 
 void LogConfig::fields(Fields& f) {

@@ -96,8 +96,7 @@ int32_t sample_token(std::span<const float> logits, std::span<const int32_t> see
 }
 
 Continuation::Continuation(const Decoder& model)
-    : model_(model),
-      states_(model.make_states(1, model.config().context)) {}
+    : model_(model), states_(model.make_states(1, model.config().context)) {}
 
 bool Continuation::read(std::span<const int32_t> tokens) {
   const int64_t context = model_.config().context;
@@ -162,8 +161,8 @@ Generated generate(const Decoder& model, const Tokenizer& tokenizer, std::string
   return result;
 }
 
-std::string generate_text(const Decoder& model, const Tokenizer& tokenizer,
-                          std::string_view prompt, const GenerateOptions& options) {
+std::string generate_text(const Decoder& model, const Tokenizer& tokenizer, std::string_view prompt,
+                          const GenerateOptions& options) {
   std::string text;
   generate(model, tokenizer, prompt, options, [&](std::string_view s) { text += s; });
   return text;

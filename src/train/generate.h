@@ -52,8 +52,8 @@ class Continuation {
 
 struct Generated {
   int64_t tokens = 0;
-  bool ended = false;        // the end token came
-  bool context_full = false; // positions ran out
+  bool ended = false;         // the end token came
+  bool context_full = false;  // positions ran out
 };
 
 // Calls `write` with pieces of text that never cut a UTF-8 character, as they come. An empty prompt
@@ -61,7 +61,7 @@ struct Generated {
 Generated generate(const Decoder& model, const Tokenizer& tokenizer, std::string_view prompt,
                    const GenerateOptions& options,
                    const std::function<void(std::string_view)>& write);
-std::string generate_text(const Decoder& model, const Tokenizer& tokenizer,
-                          std::string_view prompt, const GenerateOptions& options);
+std::string generate_text(const Decoder& model, const Tokenizer& tokenizer, std::string_view prompt,
+                          const GenerateOptions& options);
 
 }  // namespace keel

@@ -34,8 +34,13 @@ std::string nonfinite_reason(const StepResult& r) {
 
 RunLoop::RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
                  std::vector<Observer*> observers, const std::atomic<int>& stop)
-    : trainer_(trainer), dir_(dir), fs_(fs), config_text_(std::move(config)),
-      observers_(std::move(observers)), stop_(stop), saved_at_(trainer.steps_done()) {
+    : trainer_(trainer),
+      dir_(dir),
+      fs_(fs),
+      config_text_(std::move(config)),
+      observers_(std::move(observers)),
+      stop_(stop),
+      saved_at_(trainer.steps_done()) {
   if (trainer.steps_done() > 0) read_past();
 }
 
@@ -56,9 +61,7 @@ void RunLoop::read_past() {
   }
 }
 
-bool RunLoop::due(int64_t every) const {
-  return every > 0 && trainer_.steps_done() % every == 0;
-}
+bool RunLoop::due(int64_t every) const { return every > 0 && trainer_.steps_done() % every == 0; }
 
 // False when a value was not finite; the weights are then those of the step before.
 bool RunLoop::one_step() {
@@ -113,8 +116,8 @@ void RunLoop::sample() {
 void RunLoop::save() {
   if (saved_at_ == trainer_.steps_done()) return;
   saved_at_ = trainer_.steps_done();
-  const std::string path = save_trainer(fs_, dir_.path(), trainer_,
-                                        {last_.loss, last_.grad_norm}, config_text_);
+  const std::string path =
+      save_trainer(fs_, dir_.path(), trainer_, {last_.loss, last_.grad_norm}, config_text_);
   retain_checkpoints(fs_, dir_.path(), trainer_.config().checkpoint.keep);
   tell([&](Observer& o) { o.on_checkpoint(saved_at_, path); });
 }

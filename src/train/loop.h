@@ -22,11 +22,11 @@ enum class RunEnd : uint8_t {
 
 struct RunOutcome {
   RunEnd end = RunEnd::kFinished;
-  int64_t steps = 0, tokens = 0;      // of the whole run, resumed parts included
-  std::optional<double> val_loss;     // of the evaluation after the last step
-  std::optional<double> train_loss;   // mean of the last 20 steps
+  int64_t steps = 0, tokens = 0;            // of the whole run, resumed parts included
+  std::optional<double> val_loss;           // of the evaluation after the last step
+  std::optional<double> train_loss;         // mean of the last 20 steps
   std::optional<double> tokens_per_second;  // over the steps of this process
-  std::string reason;                 // why it ended before the last step
+  std::string reason;                       // why it ended before the last step
 };
 
 class RunLoop {

@@ -42,8 +42,10 @@ void prepare(Session& s, DeviceKind device) {
   set_num_threads(static_cast<int>(c.train.threads));
   const DType compute = dtype_of_run(c);
   if (c.model.vocab > 0 || c.data.vocab()) plan(s, compute);
-  s.data = Dataset::open(c.data, {.context = c.model.context, .vocab = c.model.vocab,
-                                  .seed = c.data_seed(), .lanes = c.sequences()});
+  s.data = Dataset::open(c.data, {.context = c.model.context,
+                                  .vocab = c.model.vocab,
+                                  .seed = c.data_seed(),
+                                  .lanes = c.sequences()});
   if (c.model.vocab == 0) {
     c.model.vocab = s.data->vocab();
     s.loaded.origins["model.vocab"] = "data";
@@ -58,26 +60,29 @@ std::string environment_json(const RunConfig&) {
 
 }  // namespace
 
-Session create_session(Fs& fs, const std::string& config_path,
-                       const std::vector<std::string>& sets, const std::string& out) {
+Session create_session(Fs& fs, const std::string& config_path, const std::vector<std::string>& sets,
+                       const std::string& out) {
   Session s;
   s.loaded = load_config(config_path, sets, s.config);
   s.notes = s.loaded.notes;
   const std::string path =
       out.empty() ? default_run_path(config_path, static_cast<int64_t>(unix_time())) : out;
   if (fs.exists(path)) {
-    throw ConfigError(fmt::format("--out: {} exists; choose another name, or go on with it: keel "
-                                  "resume {}", path, shell_quote(path)));
+    throw ConfigError(
+        fmt::format("--out: {} exists; choose another name, or go on with it: keel "
+                    "resume {}",
+                    path, shell_quote(path)));
   }
   const DeviceKind device = resolve_device(s.config);
   settle(s);
   prepare(s, device);
   if (!s.config.train.init.empty()) load_weights(s.config.train.init, s.trainer->model());
   s.config_text = to_toml(s.config, &s.loaded.origins);
-  s.dir = std::make_unique<RunDir>(RunDir::create(
-      fs, path, {{"config.toml", s.config_text},
-                 {"config.origin.json", origins_json(s.loaded.origins)},
-                 {"env.json", environment_json(s.config)}}));
+  s.dir = std::make_unique<RunDir>(
+      RunDir::create(fs, path,
+                     {{"config.toml", s.config_text},
+                      {"config.origin.json", origins_json(s.loaded.origins)},
+                      {"env.json", environment_json(s.config)}}));
   return s;
 }
 

@@ -30,8 +30,8 @@ struct Session {
 // A new run from a config file; `out` empty: a name made from time and config under runs/.
 // Throws ConfigError, DeviceError, MemoryError, DataError, IoError; a run that cannot begin leaves
 // nothing behind.
-Session create_session(Fs& fs, const std::string& config_path,
-                       const std::vector<std::string>& sets, const std::string& out);
+Session create_session(Fs& fs, const std::string& config_path, const std::vector<std::string>& sets,
+                       const std::string& out);
 
 // An existing run at its newest checkpoint that verifies, or at step 0 without one.
 Session resume_session(Fs& fs, const std::string& run, const std::vector<std::string>& sets);

@@ -15,9 +15,8 @@ class CausalLm final : public Task {
                 const StepState* state) const override {
     const Var hidden = model.hidden(pass);
     const int64_t n = hidden.t.rows();
-    CrossEntropy ce =
-        head_loss(reshape(hidden, {n, hidden.t.dim(-1)}), model.head(), batch.targets.view({n}),
-                  batch.weights.view({n}), state);
+    CrossEntropy ce = head_loss(reshape(hidden, {n, hidden.t.dim(-1)}), model.head(),
+                                batch.targets.view({n}), batch.weights.view({n}), state);
     return {ce.loss, ce.rows};
   }
 };

@@ -54,7 +54,6 @@ Trainer::Trainer(const RunConfig& config, const Dataset* data, DeviceKind device
   if (config.train.ema > 0) {
     const Tensor& w = model_.parameters().flat_weights();
     average_ = persistent(w.shape(), DType::kF32, device, "the average of the weights");
-    if (device == DeviceKind::kCpu) std::memcpy(average_.raw(), w.raw(), w.bytes());
   }
 }
 
@@ -121,6 +120,7 @@ double Trainer::run_micro(int64_t micro, bool probes) {
 
 StepResult Trainer::step() {
   tree_.reset();  // of what an error cut short
+  if (average_ && steps_done_ == 0) start_average();
   read_batches();
   begin_step();
   const int64_t every = config_.log.probes;
@@ -150,6 +150,11 @@ double Trainer::gradient_of(int64_t micro) {
   return run_micro(micro, false);
 }
 
+// From the weights of the first step, which may have been loaded after the model was made.
+void Trainer::start_average() {
+  std::memcpy(average_.raw(), model_.parameters().flat_weights().raw(), average_.bytes());
+}
+
 void Trainer::update_average() {
   float* a = average_.data<float>();
   const float* w = model_.parameters().flat_weights().data<float>();
@@ -162,18 +167,24 @@ void Trainer::update_average() {
 void Trainer::swap_average() {
   float* a = average_.data<float>();
   float* w = model_.parameters().flat_weights().data<float>();
-  parallel_ranges(average_.size(), 1 << 15,
-                  [&](int64_t begin, int64_t end) { std::swap_ranges(a + begin, a + end, w + begin); });
+  parallel_ranges(average_.size(), 1 << 15, [&](int64_t begin, int64_t end) {
+    std::swap_ranges(a + begin, a + end, w + begin);
+  });
   model_.parameters().refresh_copies();
 }
 
-// Batches in an evaluation of about `max_tokens` targets (0: all), each batch counted whole.
 EvalResult Trainer::evaluate(int64_t max_tokens, bool averaged) {
-  if (averaged) swap_average();
   probes_.wanted = false;
-  EvalResult result = evaluator_.evaluate(*data_, max_tokens);
-  if (averaged) swap_average();
-  return result;
+  if (!averaged) return evaluator_.evaluate(*data_, max_tokens);
+  // Swapped back even when the evaluation throws.
+  struct Swapped {
+    Trainer& trainer;
+    explicit Swapped(Trainer& t) : trainer(t) { trainer.swap_average(); }
+    ~Swapped() { trainer.swap_average(); }
+  };
+  const Swapped swapped(*this);
+  if (steps_done_ == 0) start_average();
+  return evaluator_.evaluate(*data_, max_tokens);
 }
 
 std::vector<StateTensor> Trainer::state() const {

@@ -20,8 +20,8 @@
 namespace keel {
 
 struct StepResult {
-  int64_t step = 0;    // optimizer steps done, this one included
-  double loss = 0;     // mean over the targets of the global batch, nats
+  int64_t step = 0;      // optimizer steps done, this one included
+  double loss = 0;       // mean over the targets of the global batch, nats
   double grad_norm = 0;  // before clipping
   double rate = 0;
   int64_t tokens = 0;  // targets in the global batch
@@ -36,7 +36,8 @@ struct MemoryUse {
 
 class Trainer {
  public:
-  // `compute`: f32 or bf16, resolved. `data` is null only on kMeta. Throws MemoryError, DeviceError.
+  // `compute`: f32 or bf16, resolved. `data` is null only on kMeta. Throws MemoryError,
+  // DeviceError.
   Trainer(const RunConfig& config, const Dataset* data, DeviceKind device, DType compute);
   ~Trainer();
   Trainer(const Trainer&) = delete;
