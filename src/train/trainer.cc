@@ -182,8 +182,8 @@ EvalResult Trainer::evaluate(int64_t max_tokens, bool averaged) {
     explicit Swapped(Trainer& t) : trainer(t) { trainer.swap_average(); }
     ~Swapped() { trainer.swap_average(); }
   };
-  const Swapped swapped(*this);
   if (steps_done_ == 0) start_average();
+  const Swapped swapped(*this);
   return evaluator_.evaluate(*data_, max_tokens);
 }
 

@@ -76,6 +76,7 @@ class Trainer {
   void read_batches();
   Pass make_pass();
   double run_micro(int64_t micro, bool probes);
+  void start_average();
   void update_average();
   void swap_average();
 
