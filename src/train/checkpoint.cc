@@ -14,6 +14,7 @@ const char* dtype_name(DType t) {
 
 std::vector<int64_t> extents(const Shape& s) {
   std::vector<int64_t> out;
+  out.reserve(static_cast<size_t>(s.axes()));
   for (int i = 0; i < s.axes(); ++i) out.push_back(s[i]);
   return out;
 }

@@ -142,7 +142,7 @@ void write_folder(Fs& fs, const std::string& folder, const CheckpointContent& co
 
 // Renames the finished folder; one that is there already steps aside and comes back on failure.
 void publish(Fs& fs, const std::string& temporary, const std::string& root, int64_t step) {
-  const std::string final_path = join_path(root, folder_name(step));
+  std::string final_path = join_path(root, folder_name(step));
   const std::string aside =
       join_path(root, fmt::format("{}{}-{}", kTrash, folder_name(step), random_suffix()));
   const bool replaces = fs.exists(final_path);

@@ -46,7 +46,7 @@ std::string check_seal(std::string_view text, const std::string& path) {
       !text.ends_with("\"}\n")) {
     throw DataError(fmt::format("{}: damaged, it does not end with its xxh3-128", path));
   }
-  const std::string hash = xxh3_hex(text.substr(0, key));
+  std::string hash = xxh3_hex(text.substr(0, key));
   if (text.substr(key + kHashKey.size(), 32) != hash) {
     throw DataError(
         fmt::format("{}: damaged, its bytes do not have the xxh3-128 that it ends with", path));
