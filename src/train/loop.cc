@@ -22,6 +22,12 @@ double seconds_now() {
   return std::chrono::duration<double>(t).count();
 }
 
+// A last update can overflow though its loss and gradient were finite.
+bool all_finite(const Tensor& weights) {
+  const float* w = weights.data<float>();
+  return std::all_of(w, w + weights.size(), [](float x) { return std::isfinite(x); });
+}
+
 // fmt would write the sign of a NaN.
 std::string nonfinite_reason(const StepResult& r) {
   const bool loss = !std::isfinite(r.loss);
@@ -115,6 +121,10 @@ void RunLoop::sample() {
 
 void RunLoop::save() {
   if (saved_at_ == trainer_.steps_done()) return;
+  if (!all_finite(trainer_.model().parameters().flat_weights())) {
+    lost_ = fmt::format("a weight is not finite after step {}", trainer_.steps_done());
+    return;
+  }
   saved_at_ = trainer_.steps_done();
   const std::string path =
       save_trainer(fs_, dir_.path(), trainer_, {last_.loss, last_.grad_norm}, config_text_);
@@ -138,6 +148,11 @@ RunOutcome RunLoop::outcome(RunEnd end, std::string reason) const {
   return o;
 }
 
+RunOutcome RunLoop::diverged() {
+  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "diverged", lost_); });
+  return outcome(RunEnd::kDiverged, lost_);
+}
+
 // What is due after a step; a stop request ends it after the part under way.
 void RunLoop::between_steps() {
   const RunConfig& c = trainer_.config();
@@ -152,12 +167,11 @@ RunOutcome RunLoop::run() {
   std::string reason;
   while (end == RunEnd::kFinished && trainer_.steps_done() < c.train.steps) {
     if (!stop_.load()) {
-      if (!one_step()) {
-        reason = nonfinite_reason(last_);
-        tell([&](Observer& o) { o.on_event(last_.step, "diverged", reason); });
-        return outcome(RunEnd::kDiverged, reason);
-      }
-      between_steps();
+      if (one_step())
+        between_steps();
+      else
+        lost_ = nonfinite_reason(last_);
+      if (!lost_.empty()) return diverged();
     }
     if (stop_.load()) {
       end = RunEnd::kStopped;
@@ -170,6 +184,7 @@ RunOutcome RunLoop::run() {
   if (end != RunEnd::kStopped) evaluate();
   if (end != RunEnd::kStopped && !stop_.load() && last_.step > 0) sample();
   save();
+  if (!lost_.empty()) return diverged();
   if (!reason.empty()) {
     tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "stop", reason); });
   }

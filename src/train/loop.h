@@ -50,6 +50,7 @@ class RunLoop {
   void save();
   bool due(int64_t every) const;
   RunOutcome outcome(RunEnd end, std::string reason) const;
+  RunOutcome diverged();
   template <class F>
   void tell(F&& f) {
     for (Observer* o : observers_) f(*o);
@@ -61,6 +62,7 @@ class RunLoop {
   std::string config_text_;
   std::vector<Observer*> observers_;
   const std::atomic<int>& stop_;
+  std::string lost_;  // what is not finite; empty: all is well
   StepResult last_;
   std::vector<double> recent_;  // losses of the last 20 steps, a ring
   size_t recent_at_ = 0;
