@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "harness/check_op.h"
 #include "harness/expect_error.h"
 #include "small_session.h"
@@ -106,21 +108,37 @@ TEST(Sessions, OneProcessAtATime) {
   EXPECT_THROW(resume_session(real_fs(), folder / "a", {}), ConfigError);
 }
 
-TEST(Loop, StopsAtAValueThatIsNotFinite) {
+TEST(Loop, StopsAtALossThatIsNotFinite) {
   const Folder folder;
   Watcher w;
-  Session s = create_session(real_fs(), folder / "run.toml",
-                             {"optim.lr=1e20", "schedule.warmup=0", "checkpoint.every=1",
-                              "train.ema=0", "optim.weight_decay=0"},
-                             folder / "a");
+  Session s = create_session(real_fs(), folder / "run.toml", {"checkpoint.every=1"}, folder / "a");
+  w.stop_after = 2;
+  run(s, w);
+  w.stop.store(0);
+  s.trainer->model().parameters().flat_weights().data<float>()[1] = std::nanf("");
   const RunOutcome o = run(s, w);
   EXPECT_EQ(o.end, RunEnd::kDiverged);
-  EXPECT_EQ(o.steps, 2);
+  EXPECT_EQ(o.steps, 3);
+  EXPECT_EQ(o.reason, "the loss is nan in step 3");
+  EXPECT_EQ(w.last_event, "diverged: the loss is nan in step 3");
   EXPECT_FALSE(o.val_loss.has_value());
-  EXPECT_EQ(o.reason.substr(0, 12), "the loss is ");
-  EXPECT_EQ(o.reason.substr(o.reason.size() - 10), " in step 2");
-  EXPECT_EQ(w.last_event, "diverged: " + o.reason);
-  EXPECT_EQ(w.saved, (std::vector<int64_t>{1}));
+  EXPECT_EQ(w.saved, (std::vector<int64_t>{1, 2}));
+}
+
+// The first loss is fine, its update is not: that is the run's end, not a failure to save.
+TEST(Loop, StopsAtAWeightThatIsNotFinite) {
+  const Folder folder;
+  for (const char* every : {"checkpoint.every=1", "checkpoint.every=0"}) {
+    Watcher w;
+    Session s = create_session(real_fs(), folder / "run.toml",
+                               {"optim.lr=1e38", "schedule.warmup=0", "train.ema=0",
+                                "optim.weight_decay=0", "train.steps=1", every},
+                               folder / every);
+    const RunOutcome o = run(s, w);
+    EXPECT_EQ(o.end, RunEnd::kDiverged);
+    EXPECT_EQ(o.reason, "a weight is not finite after step 1");
+    EXPECT_TRUE(w.saved.empty());
+  }
 }
 
 TEST(Loop, EndsWithoutProgress) {
