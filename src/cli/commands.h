@@ -92,6 +92,8 @@ using Command =
 Command parse_command_line(int argc, char** argv);
 // What `keel help exit-codes` prints.
 std::string exit_codes_text();
+// What `keel help keys` prints: every key that a config may hold.
+std::string keys_text();
 
 int run(const TrainArgs& args);
 int run(const ResumeArgs& args);

@@ -1,7 +1,9 @@
 #include "backend/cpu/gemm.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "config/print.h"
 #include "core/version.h"
+#include "train/config.h"
 
 namespace keel {
 
@@ -16,6 +18,8 @@ std::string exit_codes_text() {
          " 75  stopped by Ctrl-C or SIGTERM; all is saved, keel resume goes on\n"
          "130  a second Ctrl-C: stopped at once, the last checkpoint stands\n";
 }
+
+std::string keys_text() { return config_help(RunConfig()); }
 
 int run(const TextArgs& args) {
   print(args.text);

@@ -211,7 +211,7 @@ Parser::Parser() {
   app_.set_help_flag("-h,--help", "this text");
   app_.add_flag("--version", version_, "version, build, instruction set, libraries");
   app_.get_formatter()->column_width(26);
-  app_.footer("keel COMMAND --help says more; keel help exit-codes lists the exit codes.");
+  app_.footer("keel COMMAND --help says more; keel help exit-codes, keel help keys.");
   train_commands();
   use_commands();
   look_commands();
@@ -219,16 +219,18 @@ Parser::Parser() {
   run_commands();
   data_commands();
   // Answered before the others are parsed: its words are names of commands. Here for the list.
-  app_.add_subcommand("help", "help on a command, or on exit-codes");
+  app_.add_subcommand("help", "help on a command, exit-codes, or the keys of a config");
 }
 
 std::string Parser::help_text(const std::vector<std::string>& words) const {
   if (words.size() == 1 && words[0] == "exit-codes") return exit_codes_text();
+  if (words.size() == 1 && words[0] == "keys") return keys_text();
   const CLI::App* at = &app_;
   for (const std::string& word : words) {
     std::vector<std::string> topics = command_names(*at);
     if (std::find(topics.begin(), topics.end(), word) == topics.end()) {
       topics.push_back("exit-codes");
+      topics.push_back("keys");
       throw ConfigError(fmt::format("help: no topic \"{}\"{} (known: {})", word,
                                     suggestion(word, topics), fmt::join(topics, " ")));
     }

@@ -137,6 +137,12 @@ TEST_F(BadInput, RunThatIsNotThere) {
   expect_error(keel({"data", "inspect", small_.file("no.txt")}), 3, "no.txt");
 }
 
+TEST_F(BadInput, PromptThatTheTokenizerDoesNotKnow) {
+  ASSERT_EQ(small_.train("run", {"--quiet", "--set", "data.kind=markov"}).code, 0);
+  expect_error(keel({"generate", small_.file("run"), "-p", "x"}), 3,
+               "this model's tokens are numbers from 0 to 63");
+}
+
 TEST_F(BadInput, RunInUse) {
   Running first(small_.train_line("run", {"--set", "train.steps=100000000"}));
   ASSERT_TRUE(first.says("| loss ")) << first.err();

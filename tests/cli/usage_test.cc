@@ -56,6 +56,7 @@ TEST(Usage, HelpFitsEightyColumnsAndNamesTheWholeCommand) {
 TEST(Usage, HelpOnATopicIsTheHelpOfTheCommand) {
   EXPECT_EQ(keel({"help", "config", "diff"}).out, keel({"config", "diff", "--help"}).out);
   EXPECT_EQ(keel({"help"}).out, keel({"--help"}).out);
+  EXPECT_NE(keel({"help", "keys"}).out.find("model.dim = 128"), std::string::npos);
   const Outcome codes = keel({"help", "exit-codes"});
   for (const char* code : {"\n  2 ", "\n  3 ", "\n 20 ", "\n 71 ", "\n 74 ", "\n 75 ", "\n130 "}) {
     EXPECT_NE(codes.out.find(code), std::string::npos) << code;
