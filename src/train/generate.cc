@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/philox.h"
+#include "ops/linear.h"
 
 namespace keel {
 namespace {
@@ -121,8 +122,12 @@ void Continuation::append(std::span<const int32_t> tokens) {
   pass.tokens = from_host({1, n}, tokens);
   pass.offset = filled_;
   pass.states = &states_;
-  const Tensor all = model_.logits(pass).t;
-  logits_ = to_host(all.slice(1, n - 1, n));
+  // Only what follows the last token is asked for.
+  const Var last(model_.hidden(pass).t.slice(1, n - 1, n));
+  logits_ = to_host(linear(last, model_.head(), {}, DType::kF32).t);
+  for (float& v : logits_) {
+    if (std::isnan(v)) v = -INFINITY;
+  }
   filled_ += n;
 }
 
@@ -157,7 +162,6 @@ Generated generate(const Decoder& model, const Tokenizer& tokenizer, std::string
     pending.erase(0, whole);
     if (result.tokens < options.tokens) result.context_full = !c.read({&id, 1});
   }
-  if (!pending.empty()) write(pending);
   return result;
 }
 

@@ -61,8 +61,11 @@ void RunLoop::read_past() {
       if (losses[i].step <= done) note_loss(losses[i].value);
     }
     for (const MetricPoint& e : past.eval(metric_name::kValLoss)) {
-      if (e.step <= done) note_evaluation(e.value);
+      if (e.step > done) continue;
+      note_evaluation(e.value);
+      evaluated_at_ = e.step;
     }
+    for (const SampleRow& s : past.samples()) sampled_at_ = std::min(s.step, done);
   } catch (const DataError&) {
   }
 }
@@ -149,7 +152,7 @@ RunOutcome RunLoop::outcome(RunEnd end, std::string reason) const {
 }
 
 RunOutcome RunLoop::diverged() {
-  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "diverged", lost_); });
+  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), metric_name::kDivergedEvent, lost_); });
   return outcome(RunEnd::kDiverged, lost_);
 }
 
@@ -161,10 +164,18 @@ void RunLoop::between_steps() {
   if (!stop_.load() && due(c.checkpoint.every)) save();
 }
 
+bool RunLoop::lost_progress() const {
+  const int64_t patience = trainer_.config().stop.patience;
+  return patience > 0 && worse_ >= patience;
+}
+
 RunOutcome RunLoop::run() {
   const RunConfig& c = trainer_.config();
   RunEnd end = RunEnd::kFinished;
   std::string reason;
+  // What a stop request cut off after the last step of a resumed run.
+  if (trainer_.steps_done() > 0 && trainer_.steps_done() < c.train.steps) between_steps();
+  if (lost_progress()) end = RunEnd::kEarly;
   while (end == RunEnd::kFinished && trainer_.steps_done() < c.train.steps) {
     if (!stop_.load()) {
       if (one_step())
@@ -176,10 +187,12 @@ RunOutcome RunLoop::run() {
     if (stop_.load()) {
       end = RunEnd::kStopped;
       reason = "asked to stop";
-    } else if (c.stop.patience > 0 && worse_ >= c.stop.patience) {
+    } else if (lost_progress()) {
       end = RunEnd::kEarly;
-      reason = fmt::format("no better validation loss in {} evaluations", worse_);
     }
+  }
+  if (end == RunEnd::kEarly) {
+    reason = fmt::format("no better validation loss in {} evaluations", worse_);
   }
   if (end != RunEnd::kStopped) evaluate();
   if (end != RunEnd::kStopped && !stop_.load() && last_.step > 0) sample();

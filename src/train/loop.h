@@ -49,6 +49,7 @@ class RunLoop {
   void sample();
   void save();
   bool due(int64_t every) const;
+  bool lost_progress() const;
   RunOutcome outcome(RunEnd end, std::string reason) const;
   RunOutcome diverged();
   template <class F>

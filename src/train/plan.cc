@@ -81,7 +81,9 @@ DType resolve_dtype(const RunConfig& config, std::string& reason) {
     reason = fmt::format("f32: no bf16 products here ({})", onednn_isa());
     return DType::kF32;
   }
-  const int64_t rows = config.train.batch * config.model.context, dim = config.model.dim;
+  constexpr int64_t kMostRows = 2048;  // enough to tell, and little memory
+  const int64_t rows = std::min(config.train.batch * config.model.context, kMostRows);
+  const int64_t dim = config.model.dim;
   const double f32 = seconds_of_product(rows, 4 * dim, dim, DType::kF32);
   const double bf16 = seconds_of_product(rows, 4 * dim, dim, DType::kBf16);
   const bool faster = bf16 * 1.1 < f32;

@@ -29,10 +29,10 @@ Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t re
     on_event(resumed_at, "resume", fmt::format("from step {}", resumed_at));
   }
   if (resumed_at == 0) {
-    store_.meta("parameters", std::to_string(trainer.model().parameters().count()));
+    store_.meta(metric_name::kParameters, std::to_string(trainer.model().parameters().count()));
     store_.meta("data", trainer.data().fingerprint());
     if (const auto floor = trainer.data().entropy_floor()) {
-      store_.meta("entropy_floor", fmt::format("{}", *floor));
+      store_.meta(metric_name::kEntropyFloor, fmt::format("{}", *floor));
     }
   }
   pass_on_warning();
@@ -61,12 +61,12 @@ void Recorder::put_probes(int64_t step, const Probes& probes) {
 
 void Recorder::on_step(const Trainer& trainer, const StepResult& r, double seconds) {
   now_ = unix_time();
-  put(r.step, "loss", r.loss);
-  put(r.step, "grad_norm", r.grad_norm);
-  put(r.step, "lr", r.rate);
+  put(r.step, metric_name::kLoss, r.loss);
+  put(r.step, metric_name::kGradNorm, r.grad_norm);
+  put(r.step, metric_name::kRate, r.rate);
   const int64_t per_step = trainer.config().sequences() * trainer.config().model.context;
   store_.metric(r.step, metric_name::kTokens, static_cast<double>(r.step * per_step));
-  if (seconds > 0) put(r.step, "tokens_per_second", static_cast<double>(r.tokens) / seconds);
+  if (seconds > 0) put(r.step, metric_name::kSpeed, static_cast<double>(r.tokens) / seconds);
   for (size_t i = 0; i < r.source_loss.size(); ++i) {
     put(r.step, "source_loss/" + sources_[i], r.source_loss[i]);
   }
@@ -77,7 +77,7 @@ void Recorder::on_step(const Trainer& trainer, const StepResult& r, double secon
 
 void Recorder::on_eval(const Trainer&, const Evaluation& e) {
   now_ = unix_time();
-  put_eval(e.step, "val_loss", e.result.loss);
+  put_eval(e.step, metric_name::kValLoss, e.result.loss);
   if (e.averaged) put_eval(e.step, "val_loss_average", e.averaged->loss);
   for (size_t i = 0; i < e.result.source_loss.size(); ++i) {
     put_eval(e.step, "val_source_loss/" + sources_[i], e.result.source_loss[i]);

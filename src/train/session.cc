@@ -18,6 +18,7 @@ namespace {
 void settle(Session& s) {
   RunConfig& c = s.config;
   std::string reason;
+  set_num_threads(static_cast<int>(c.train.threads));
   const DType compute = resolve_dtype(c, reason);
   if (!reason.empty()) s.notes.push_back("train.dtype: " + reason);
   c.train.dtype = std::string(name_of(compute));
@@ -52,6 +53,10 @@ void prepare(Session& s, DeviceKind device) {
     if (s.plan.parameters == 0) plan(s, compute);
   }
   s.trainer = std::make_unique<Trainer>(c, s.data.get(), device, compute);
+  // The memory of a step is laid out before the first one, which then allocates nothing either.
+  Trainer meta(c, nullptr, DeviceKind::kMeta, compute);
+  meta.plan();
+  s.trainer->adopt_layouts(meta);
 }
 
 std::string environment_json(const RunConfig&) {
@@ -107,6 +112,12 @@ Session resume_session(Fs& fs, const std::string& run, const std::vector<std::st
   if (newest.found) {
     load_trainer(*newest.found, *s.trainer);
     s.resumed_at = newest.found->step;
+    const Json* data = newest.found->extra.find("data");
+    if (data && data->is_string() && data->as_string() != s.data->fingerprint()) {
+      s.notes.push_back(
+          "the data is not what the run was trained on so far: from here on its "
+          "batches differ from those of the unbroken run");
+    }
     s.notes.push_back(fmt::format("resuming at step {} from {}, verified, xxh3 {}", s.resumed_at,
                                   newest.found->path, newest.found->manifest_hash));
   } else if (!newest.skipped.empty()) {

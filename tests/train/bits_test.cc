@@ -93,7 +93,9 @@ TEST(BitsUnderAvx2, SameAsAbove) {
 // What the variable allows, and with it the refusal of bf16, holds in the process that was started.
 TEST(BitsUnderAvx2, ChecksTheVariable) {
   const char* isa = getenv("ONEDNN_MAX_CPU_ISA");
-  if (isa && std::string_view(isa) == "AVX2") EXPECT_FALSE(cpu_has_bf16());
+  if (isa && std::string_view(isa) == "AVX2") {
+    EXPECT_FALSE(cpu_has_bf16());
+  }
 }
 
 // Micro-batches are summed as a binary tree over their number.

@@ -85,7 +85,9 @@ TEST(Sessions, RefusedRunsLeaveNothingBehind) {
   EXPECT_THROW(create({"model.heads=3"}), ConfigError);
   EXPECT_THROW(create({"data.path=missing.txt"}), DataError);
   EXPECT_THROW(create({"model.dim=1048576", "model.layers=1000", "model.heads=1"}), MemoryError);
-  if (!kHasCuda) EXPECT_THROW(create({"train.device=cuda"}), DeviceError);
+  if (!kHasCuda) {
+    EXPECT_THROW(create({"train.device=cuda"}), DeviceError);
+  }
   EXPECT_THROW(create({"train.init=\"" + (folder / "nowhere") + "\""}), DataError);
   EXPECT_EQ(real_fs().list(folder / ".").size(), 2u);  // config and text
 }
