@@ -35,7 +35,7 @@ std::string find_program() {
   for (size_t at = 0; at <= folders.size();) {
     const size_t end = std::min(folders.find(':', at), folders.size());
     const std::string folder = folders.substr(at, end - at);
-    const std::string path = join_path(folder, kProgram);
+    std::string path = join_path(folder, kProgram);
     if (!folder.empty() && ::access(path.c_str(), X_OK) == 0) return path;
     at = end + 1;
   }

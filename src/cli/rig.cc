@@ -59,7 +59,7 @@ std::vector<MeasuredStep> measure_steps(Trainer& trainer, int64_t discard, int64
     const double begin = seconds_now();
     MeasuredStep step{trainer.step(), 0};
     step.seconds = seconds_now() - begin;
-    if (i >= discard) out.push_back(std::move(step));
+    if (i >= discard) out.push_back(step);
   }
   return out;
 }
@@ -74,6 +74,7 @@ double quantile(std::vector<double> seconds, double q) {
 
 std::vector<double> seconds_of(const std::vector<MeasuredStep>& steps) {
   std::vector<double> out;
+  out.reserve(steps.size());
   for (const MeasuredStep& s : steps) out.push_back(s.seconds);
   return out;
 }

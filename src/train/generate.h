@@ -56,9 +56,9 @@ struct Generated {
   bool context_full = false;  // positions ran out
 };
 
-// Calls `write` with pieces of text that never cut a UTF-8 character, as they come; the beginning of
-// one that the last token leaves unfinished is not written. An empty prompt
-// stands for the start of a document.
+// Calls `write` with pieces of text that never cut a UTF-8 character, as they come; the beginning
+// of one that the last token leaves unfinished is not written. An empty prompt stands for the start
+// of a document.
 Generated generate(const Decoder& model, const Tokenizer& tokenizer, std::string_view prompt,
                    const GenerateOptions& options,
                    const std::function<void(std::string_view)>& write);
