@@ -31,7 +31,9 @@ class Block(nn.Module):
         d, hidden = c["dim"], c["ffn"]["hidden"]
         self.heads = c["heads"]
         self.norm1, self.norm2 = RmsNorm(d), RmsNorm(d)
-        self.q_norm, self.k_norm = RmsNorm(d // self.heads), RmsNorm(d // self.heads)
+        qk_norm = c.get("attention", {}).get("qk_norm", {}).get("kind", "none") == "rms"
+        self.q_norm = RmsNorm(d // self.heads) if qk_norm else nn.Identity()
+        self.k_norm = RmsNorm(d // self.heads) if qk_norm else nn.Identity()
         self.qkv = nn.Linear(d, 3 * d, bias=False)
         self.out = nn.Linear(d, d, bias=False)
         self.gate_up = nn.Linear(d, 2 * hidden, bias=False)

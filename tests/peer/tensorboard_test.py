@@ -1,0 +1,45 @@
+"""TensorBoard reads the event files of a run, and finds in them what the metrics store holds, each
+step once also after a resume. usage: tensorboard_test.py KEEL"""
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def run(*command):
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main(keel):
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "run")
+        run(keel, "train", os.path.join(ROOT, "configs/tiny.toml"), "--out", out,
+            "--set", "train.steps=12", "--set", "eval.tokens=4096", "--set", "log.probes=5")
+        run(keel, "resume", out, "--set", "train.steps=20")
+        events = EventAccumulator(os.path.join(out, "events"))
+        events.Reload()
+        store = sqlite3.connect(os.path.join(out, "metrics.db"))
+        names = [row[0] for row in store.execute("SELECT DISTINCT name FROM metrics")]
+        assert {"loss", "lr", "grad_norm"} <= set(names), names
+        tags = events.Tags()["scalars"]
+        for name in names:
+            if name not in tags:
+                continue
+            stored = store.execute(
+                "SELECT step, value FROM metrics WHERE name = ? ORDER BY step", (name,)).fetchall()
+            seen = [(e.step, e.value) for e in events.Scalars(name)]
+            assert [s for s, _ in seen] == [s for s, _ in stored], name
+            for (_, a), (_, b) in zip(seen, stored):
+                assert abs(a - b) <= 1e-6 * max(1.0, abs(b)), (name, a, b)
+        assert [e.step for e in events.Scalars("loss")] == list(range(1, 21))
+        assert "val_loss" in tags and events.Tags()["tensors"], events.Tags()
+    print("tensorboard: every scalar of the store, each step once")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
