@@ -23,7 +23,7 @@ while [ -e "$run" ]; do
 done
 
 "$keel" train configs/tiny.toml --out "$run" --set data.kind=text --set "data.path=$PWD/$text" \
-  --set "train.steps=$steps"
+  --set "train.steps=$steps" --set "schedule.warmup=$((steps / 20))" --set optim.lr=3e-3
 
 for prompt in "Ge1:1 In the beginning" "Mt5:3 Blessed are" "Ps23:1 The LORD"; do
   printf '\n--- %s\n' "$prompt"
