@@ -168,7 +168,9 @@ TEST(Decoder, TheFutureIsHidden) {
     const std::vector<float> after = logits();
     for (size_t i = 0; i < before.size(); ++i) {
       const size_t time = i / kVocab;
-      if (time < 4 || time >= kTime) EXPECT_EQ(before[i], after[i]) << kind << " at " << time;
+      if (time < 4 || time >= kTime) {
+        EXPECT_EQ(before[i], after[i]) << kind << " at " << time;
+      }
     }
     EXPECT_NE(before[4 * kVocab], after[4 * kVocab]);
     EXPECT_NE(before[6 * kVocab], after[6 * kVocab]);

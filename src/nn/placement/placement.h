@@ -2,6 +2,7 @@
 // layer. Legend: b batch, t time, d dim.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "nn/norm/norm.h"
@@ -35,6 +36,16 @@ struct Placement {
 
 const Registry<Placement, const PlacementArgs&>& placements();
 using PlacementChoice = Variant<Placement, const PlacementArgs&>;
+
+// What one branch of a block needs of its placement: its norm, and what multiplies it (or null).
+struct BranchParts {
+  std::unique_ptr<Norm> norm;
+  std::unique_ptr<Residual> residual;
+  // The branch's output as it joins the stream.
+  Var scaled(const Var& branch_btd) const;
+};
+// `branch` ("attention", "ffn") names the parameters: NAME.BRANCH_norm, NAME.BRANCH_residual.
+BranchParts make_branch_parts(const PlacementArgs& args, const std::string& branch);
 
 // norm(x + branch), the sum left in s.x and s.branch emptied: the start of a pre-normed branch.
 Var normed(Stream& s, const Norm& norm, DType out);

@@ -1,8 +1,6 @@
 // Post-norm: x = N(x + A(x)); x = N(x + F(x)) (Vaswani et al., arXiv 1706.03762).
 #pragma once
 
-#include <memory>
-
 #include "nn/placement/placement.h"
 
 namespace keel {
@@ -15,8 +13,7 @@ class PostPlacement final : public Placement {
   bool final_norm() const override { return false; }
 
  private:
-  std::unique_ptr<Norm> attention_norm_, ffn_norm_;
-  std::unique_ptr<Residual> attention_residual_, ffn_residual_;
+  BranchParts attention_, ffn_;
   DType compute_;
 };
 

@@ -3,20 +3,16 @@
 namespace keel {
 
 PrePlacement::PrePlacement(const Config&, const PlacementArgs& a)
-    : attention_norm_(norms().make(a.norm, {a.parameters, a.name + ".attention_norm", a.dim})),
-      ffn_norm_(norms().make(a.norm, {a.parameters, a.name + ".ffn_norm", a.dim})),
-      attention_residual_(residuals().make(
-          a.residual, {a.parameters, a.name + ".attention_residual", a.dim, a.layer, a.layers})),
-      ffn_residual_(residuals().make(
-          a.residual, {a.parameters, a.name + ".ffn_residual", a.dim, a.layer, a.layers})),
+    : attention_(make_branch_parts(a, "attention")),
+      ffn_(make_branch_parts(a, "ffn")),
       compute_(a.parameters.compute()) {}
 
 void PrePlacement::block(Stream& s, const Sublayer& attention, const Sublayer& ffn,
                          Pass& pass) const {
-  s.branch_btd = attention.forward(normed(s, *attention_norm_, compute_), pass);
-  if (attention_residual_) s.branch_btd = attention_residual_->forward(s.branch_btd);
-  s.branch_btd = ffn.forward(normed(s, *ffn_norm_, compute_), pass);
-  if (ffn_residual_) s.branch_btd = ffn_residual_->forward(s.branch_btd);
+  const Var a_in = normed(s, *attention_.norm, compute_);
+  s.branch_btd = attention_.scaled(attention.forward(a_in, pass));
+  const Var f_in = normed(s, *ffn_.norm, compute_);
+  s.branch_btd = ffn_.scaled(ffn.forward(f_in, pass));
 }
 
 }  // namespace keel

@@ -2,8 +2,6 @@
 // 2002.04745).
 #pragma once
 
-#include <memory>
-
 #include "nn/placement/placement.h"
 
 namespace keel {
@@ -16,8 +14,7 @@ class PrePlacement final : public Placement {
   bool final_norm() const override { return true; }
 
  private:
-  std::unique_ptr<Norm> attention_norm_, ffn_norm_;
-  std::unique_ptr<Residual> attention_residual_, ffn_residual_;
+  BranchParts attention_, ffn_;
   DType compute_;
 };
 

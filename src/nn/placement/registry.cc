@@ -3,6 +3,16 @@
 
 namespace keel {
 
+BranchParts make_branch_parts(const PlacementArgs& a, const std::string& branch) {
+  return {norms().make(a.norm, {a.parameters, a.name + "." + branch + "_norm", a.dim}),
+          residuals().make(a.residual, {a.parameters, a.name + "." + branch + "_residual", a.dim,
+                                        a.layer, a.layers})};
+}
+
+Var BranchParts::scaled(const Var& branch_btd) const {
+  return residual ? residual->forward(branch_btd) : branch_btd;
+}
+
 Var normed(Stream& s, const Norm& norm, DType out) {
   if (!s.branch_btd) return norm.forward(s.x_btd, out);
   AddNorm r = norm.add_forward(s.x_btd, s.branch_btd, out);
