@@ -193,7 +193,7 @@ std::string save_checkpoint(Fs& fs, const std::string& run, const CheckpointCont
     fs.make_dir(root);
     fs.sync_dir(run);
   }
-  const std::string final_path = join_path(root, folder_name(content.step));
+  std::string final_path = join_path(root, folder_name(content.step));
   const std::string temporary = fmt::format("{}{}{}", final_path, kTemporary, random_suffix());
   try {
     write_folder(fs, temporary, content);
