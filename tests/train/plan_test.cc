@@ -99,7 +99,9 @@ TEST(Plan, DtypeInForce) {
   c.train.batch = 2;
   const DType found = resolve_dtype(c, reason);
   EXPECT_EQ(reason.substr(0, reason.find(':')), name_of(found));
-  if (!cpu_has_bf16()) EXPECT_EQ(reason, "f32: no bf16 products here (" + onednn_isa() + ")");
+  if (!cpu_has_bf16()) {
+    EXPECT_EQ(reason, "f32: no bf16 products here (" + onednn_isa() + ")");
+  }
 }
 
 TEST(Plan, DeviceInForce) {
