@@ -48,7 +48,7 @@ void add_config(std::set<Product>& out, const char* path) {
   add_linear(out, rows, m.dim, q);
   add_linear(out, rows, gated ? 2 * hidden : hidden, m.dim);
   add_linear(out, rows, m.dim, hidden);
-  add_linear(out, head_chunk_rows(rows, c.vocab()), c.vocab(), m.dim);
+  add_linear(out, head_chunk_rows(rows, c.vocab(), m.dim), c.vocab(), m.dim);
 }
 
 double seconds_of(const Gemm& g, GemmCut cut, int repeats) {

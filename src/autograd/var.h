@@ -97,6 +97,9 @@ class Tape {
   ~Tape();
   static Tape& current();
   bool recording() const { return no_grad_ == 0; }
+  // rebuild_with() takes values of at least this size: to read a smaller one from the cache costs
+  // less than to make it again. Bits are the same either way.
+  size_t rebuild_from_bytes() const { return rebuild_from_; }
 
   // Memory for a closure, alive until backward() or clear() has passed it.
   void* memory(size_t bytes, size_t align);
@@ -109,6 +112,7 @@ class Tape {
 
  private:
   friend class NoGrad;
+  friend class RebuildFrom;
   friend void backward(const Var&, const Tensor&);
   struct Chunk;
   struct Rebuild;
@@ -123,6 +127,7 @@ class Tape {
   size_t used_ = 0;
   Slot* slots_ = nullptr;  // chain of live slots, for their destructors
   int no_grad_ = 0;
+  size_t rebuild_from_ = size_t{3} << 19;
 };
 
 // Leaves this thread's tape empty, however the scope ends. To be declared after a step's
@@ -138,6 +143,19 @@ class NoGrad {
   ~NoGrad() { --Tape::current().no_grad_; }
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
+};
+
+// Another size for Tape::rebuild_from_bytes() while one of these is alive.
+class RebuildFrom {
+ public:
+  explicit RebuildFrom(size_t bytes)
+      : before_(std::exchange(Tape::current().rebuild_from_, bytes)) {}
+  ~RebuildFrom() { Tape::current().rebuild_from_ = before_; }
+  RebuildFrom(const RebuildFrom&) = delete;
+  RebuildFrom& operator=(const RebuildFrom&) = delete;
+
+ private:
+  size_t before_;
 };
 
 bool any_gradient(std::span<const Var> inputs);
@@ -170,12 +188,13 @@ Var record(const char* name, Tensor y, std::initializer_list<Var> inputs, F&& ba
 
 // Tells the tape how to make y's value again, so that ops which need it in backward keep nothing:
 // for cheap functions (norm, gate) of values that are kept anyway. fn returns a Tensor with the
-// same bits each time and captures what it reads.
+// same bits each time and captures what it reads. Does nothing for a value that is small enough to
+// keep.
 template <class F>
 void rebuild_with(const Var& y, F&& fn) {
-  if (!y.slot) return;
-  using Fn = std::decay_t<F>;
   Tape& tape = Tape::current();
+  if (!y.slot || y.t.bytes() < tape.rebuild_from_bytes()) return;
+  using Fn = std::decay_t<F>;
   void* memory = tape.memory(sizeof(Fn), alignof(Fn));
   tape.set_rebuild(
       y.slot, new (memory) Fn(std::forward<F>(fn)),
@@ -186,10 +205,12 @@ void rebuild_with(const Var& y, F&& fn) {
       [](void* f) { static_cast<Fn*>(f)->~Fn(); });
 }
 
-// y = fn(inputs...), recorded as usual, its value recomputed in backward instead of kept.
+// y = fn(inputs...), recorded as usual, its value recomputed in backward instead of kept, whatever
+// its size.
 template <class F, class... Inputs>
 Var recompute(F&& fn, const Inputs&... inputs) {
   Var y = fn(inputs...);
+  const RebuildFrom any(0);
   rebuild_with(y, [fn, inputs...] { return fn(inputs...).t; });
   return y;
 }

@@ -20,6 +20,7 @@ KEEL_HD inline float max(float a, float b) { return a > b ? a : b; }
 KEEL_HD inline float min(float a, float b) { return a < b ? a : b; }
 KEEL_HD inline float abs(float a) { return ::fabsf(a); }
 KEEL_HD inline float sqrt(float a) { return ::sqrtf(a); }
+KEEL_HD inline float reciprocal(float a) { return 1.0f / a; }
 KEEL_HD inline float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 KEEL_HD inline float round(float a) { return ::rintf(a); }
 KEEL_HD inline float select(bool mask, float yes, float no) { return mask ? yes : no; }
@@ -83,9 +84,11 @@ KEEL_HD V erf(V x) {
   return select(a < V(0.93f), x * o, select(x < V(0.0f), -tail, tail));
 }
 
+// The bound keeps e^-x finite; 1 / (1 + e^88.7) is below the normal numbers.
 template <class V>
 KEEL_HD V sigmoid(V x) {
-  return V(1.0f) / (V(1.0f) + exp(-x));
+  const auto [n, q] = exp_parts(min(V(88.7f), max(V(-104.0f), -x)));
+  return reciprocal(V(1.0f) + scale2(V(1.0f) + q, n));
 }
 
 }  // namespace keel

@@ -7,6 +7,7 @@
 #include "backend/cpu/gemm.h"
 #include "core/error.h"
 #include "ops/check.h"
+#include "ops/linear.h"
 
 namespace keel {
 namespace {
@@ -38,39 +39,6 @@ void sum_rows(const CrossEntropy& r, const Tensor& weights, const StepState* sta
   });
 }
 
-// The head's product and its two gradients, for any range of rows.
-struct Head {
-  Tensor weight;  // [v, c]
-  int64_t flops(int64_t rows) const { return 2 * rows * weight.size(); }
-
-  void logits(const Tensor& x, const Tensor& out) const {
-    count_flops(flops(x.dim(0)));
-    on_device(x, [&](auto& dev) {
-      gemm(dev, {.a = x, .b = weight, .c = out, .b_transposed = true, .bias = {}});
-    });
-  }
-  void gradients(const Tensor& dlogits, const Tensor& x, const Grad& dx,
-                 const Grad& dweight) const {
-    if (dweight) {
-      count_flops(flops(x.dim(0)));
-      on_device(x, [&](auto& dev) {
-        gemm(dev, {.a = dlogits,
-                   .b = x,
-                   .c = dweight.t,
-                   .a_transposed = true,
-                   .accumulate = dweight.add,
-                   .bias = {}});
-      });
-    }
-    if (dx) {
-      count_flops(flops(dx.t.dim(0)));
-      on_device(dx.t, [&](auto& dev) {
-        gemm(dev, {.a = dlogits, .b = weight, .c = dx.t, .accumulate = dx.add, .bias = {}});
-      });
-    }
-  }
-};
-
 Tensor as_matrix(const Tensor& x) { return x.view({x.rows(), x.dim(-1)}); }
 Tensor part(const Tensor& t, int64_t begin, int64_t end) {
   return t ? t.slice(0, begin, end) : Tensor();
@@ -78,7 +46,7 @@ Tensor part(const Tensor& t, int64_t begin, int64_t end) {
 
 // One call of head_loss.
 struct HeadPass {
-  Head head;
+  Tensor weight;               // [v, c]
   Tensor x, targets, weights;  // x [n, c], targets and weights [n]
   const StepState* state;
   CrossEntropy out;
@@ -88,8 +56,9 @@ struct HeadPass {
   Tensor forward(int64_t begin, int64_t end) const {
     const Tensor z = logits.slice(0, 0, end - begin);
     Tensor dz = part(dlogits, 0, end - begin);
-    head.logits(x.slice(0, begin, end), z);
+    count_flops(2 * (end - begin) * weight.size());
     on_device(x, [&](auto& dev) {
+      gemm(dev, {.a = x.slice(0, begin, end), .b = weight, .c = z, .b_transposed = true});
       kernel::cross_entropy_fwd(dev, {z,
                                       targets.slice(0, begin, end),
                                       part(weights, begin, end),
@@ -109,13 +78,13 @@ void head_in_one(HeadPass& pass, const Var& x, const Var& weight, bool gradient)
   pass.logits = pass.dlogits = Tensor();
   if (!gradient) return;
   record("head_loss", {&pass.out.loss}, {x, weight},
-         [saved = Saved(x), head = pass.head, dlogits = std::move(dlogits)](Node& node) {
+         [saved = Saved(x), weight = weight.t, dlogits = std::move(dlogits)](Node& node) {
            const Tensor dy = node.dy();
            on_device(dy, [&](auto& dev) { kernel::scale_by(dev, {dlogits, dy}); });
            const Tensor x_again = as_matrix(saved.get());
            Grad dx = node.grad_of(0);
            if (dx) dx.t = as_matrix(dx.t);
-           head.gradients(dlogits, x_again, dx, node.grad_of(1));
+           linear_gradients(dlogits, x_again, weight, dx, node.grad_of(1));
          });
 }
 
@@ -136,7 +105,8 @@ void head_in_chunks(HeadPass& pass, const Var& x, const Var& weight, int64_t chu
     const int64_t end = std::min(begin + chunk, n);
     Tensor dz = pass.forward(begin, end);
     if (!node) continue;
-    pass.head.gradients(dz, pass.x.slice(0, begin, end), {part(dx.t, begin, end), dx.add}, dweight);
+    linear_gradients(dz, pass.x.slice(0, begin, end), pass.weight, {part(dx.t, begin, end), dx.add},
+                     dweight);
     dweight.add = true;
   }
 }
@@ -181,8 +151,9 @@ CrossEntropy cross_entropy(const Var& logits, const Tensor& targets, const Tenso
   return out;
 }
 
-int64_t head_chunk_rows(int64_t rows, int64_t vocab) {
-  const int64_t most = std::max<int64_t>(16, kHeadChunkBytes / (4 * vocab) / 16 * 16);
+int64_t head_chunk_rows(int64_t rows, int64_t vocab, int64_t dim) {
+  const int64_t fits = std::max(kHeadChunkBytes / (4 * vocab), dim);
+  const int64_t most = std::max<int64_t>(16, fits / 16 * 16);
   if (rows <= most) return rows;
   const int64_t chunks = (rows + most - 1) / most;
   return ((rows + chunks - 1) / chunks + 15) / 16 * 16;
@@ -193,12 +164,12 @@ CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
   check_head(x.t, weight.t);
   const int64_t n = x.t.rows(), vocab = weight.t.dim(0);
   check_labels("head_loss", targets, weights, n, vocab);
-  const int64_t chunk = std::min(n, chunk_rows > 0 ? chunk_rows : head_chunk_rows(n, vocab));
+  const int64_t chunk = std::min(n, chunk_rows > 0 ? chunk_rows : head_chunk_rows(n, vocab, weight.t.dim(1)));
   const Var inputs[] = {x, weight};
   const bool gradient = Tape::current().recording() && any_gradient(inputs);
 
   const DeviceKind device = x.t.device();
-  HeadPass pass{{weight.t},
+  HeadPass pass{weight.t,
                 as_matrix(x.t),
                 targets.view({n}),
                 weights ? weights.view({n}) : weights,

@@ -36,9 +36,10 @@ CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
                        const Tensor& weights, const StepState* state, int64_t chunk_rows = 0);
 
 // Rows of a chunk: all rows, or equal chunks of a multiple of 16 rows, so that the f32 logits of
-// one take at most kHeadChunkBytes (but never fewer than 16 rows).
+// one take at most kHeadChunkBytes or as much as the weight, whichever is more (but never fewer
+// than 16 rows): each chunk reads the weight twice and reads and writes its gradient.
 constexpr int64_t kHeadChunkBytes = int64_t{64} << 20;
-int64_t head_chunk_rows(int64_t rows, int64_t vocab);
+int64_t head_chunk_rows(int64_t rows, int64_t vocab, int64_t dim);
 
 namespace kernel {
 // Throws DataError for the first target outside [0, vocab) among rows of weight other than 0.

@@ -50,11 +50,23 @@ void bias_gradient(const Tensor& dy, const Grad& dbias) {
 
 }  // namespace
 
+void linear_gradients(const Tensor& dy, const Tensor& x, const Tensor& weight, const Grad& dx,
+                      const Grad& dweight) {
+  count_flops(((dx ? 2 : 0) + (dweight ? 2 : 0)) * dy.dim(0) * weight.size());
+  const Gemm to_x{.a = dy, .b = weight, .c = dx.t, .accumulate = dx.add};
+  const Gemm to_weight{
+      .a = dy, .b = x, .c = dweight.t, .a_transposed = true, .accumulate = dweight.add};
+  on_device(dy, [&](auto& dev) {
+    if (dx && dweight) return gemm_pair(dev, to_weight, to_x);
+    if (dweight) gemm(dev, to_weight);
+    if (dx) gemm(dev, to_x);
+  });
+}
+
 Var linear(const Var& x, const Var& weight, const Var& bias, DType out_type) {
   check(x.t, weight.t, bias.t);
   Tensor y = empty(with_last(x.shape(), weight.t.dim(0)), out_type, x.t.device());
-  const int64_t flops = 2 * x.t.size() * weight.t.dim(0);
-  count_flops(flops);
+  count_flops(2 * x.t.size() * weight.t.dim(0));
   on_device(x.t, [&](auto& dev) {
     gemm(dev, {.a = as_matrix(x.t),
                .b = weight.t,
@@ -62,24 +74,15 @@ Var linear(const Var& x, const Var& weight, const Var& bias, DType out_type) {
                .b_transposed = true,
                .bias = bias.t});
   });
-  return record("linear", y, {x, weight, bias}, [saved = Saved(x), w = weight.t, flops](Node& n) {
+  return record("linear", y, {x, weight, bias}, [saved = Saved(x), w = weight.t](Node& n) {
     const Tensor dy = as_matrix(n.dy());
     bias_gradient(dy, n.grad_of(2));
-    if (n.wants(1)) {
-      const Tensor x_again = as_matrix(saved.get());
-      Grad dw = n.grad_of(1);
-      count_flops(flops);
-      on_device(dy, [&](auto& dev) {
-        gemm(dev, {.a = dy, .b = x_again, .c = dw.t, .a_transposed = true, .accumulate = dw.add});
-      });
-    }
-    if (n.wants(0)) {
-      Grad dx = n.grad_of(0);
-      count_flops(flops);
-      on_device(dy, [&](auto& dev) {
-        gemm(dev, {.a = dy, .b = w, .c = as_matrix(dx.t), .accumulate = dx.add});
-      });
-    }
+    Tensor x_again;
+    if (n.wants(1)) x_again = as_matrix(saved.get());
+    const Grad dw = n.grad_of(1);
+    Grad dx = n.grad_of(0);
+    if (dx) dx.t = as_matrix(dx.t);
+    linear_gradients(dy, x_again, w, dx, dw);
   });
 }
 

@@ -11,6 +11,11 @@ namespace keel {
 Var linear(const Var& x, const Var& weight, const Var& bias, DType out_type);
 Var linear(const Var& x, const Var& weight, const Var& bias);
 
+// For ops that hold a linear layer: from dy [rows, out], dx [rows, in] = dy W and dweight = dy^T x,
+// where x is [rows, in] (read for dweight alone). An empty one is skipped.
+void linear_gradients(const Tensor& dy, const Tensor& x, const Tensor& weight, const Grad& dx,
+                      const Grad& dweight);
+
 namespace kernel {
 // out[j] (+)= sum over rows of dy[row][j], in chunks fixed by the shape.
 struct ColumnSum {

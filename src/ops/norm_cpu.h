@@ -1,5 +1,6 @@
 // CPU kernels of layer_norm and rms_norm as templates over their argument structs: those with a
-// `mean` are centred. For layer_norm_cpu.cc and rms_norm_cpu.cc.
+// `mean` are centred. For layer_norm_cpu.cc and rms_norm_cpu.cc. The loops over rows are flattened:
+// a row is short, calls inside it would cost as much as its arithmetic.
 #pragma once
 
 #include <algorithm>
@@ -37,14 +38,15 @@ void norm_forward(const Args& a) {
   const float *gain = a.gain.template data<float>(), *bias = a.bias.template data<float>();
   Y* y = a.y.template data<Y>();
   float *mean = mean_of(a), *rstd = a.rstd.template data<float>();
-  parallel_ranges(a.x.rows(), norm_grain(c), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const RowStats s = row_stats<kCentred<Args>>(x + r * c, c, a.eps);
-      if (mean) mean[r] = s.mean;
-      rstd[r] = s.rstd;
-      norm_row<kCentred<Args>>(x + r * c, s, gain, bias, y + r * c, c);
-    }
-  });
+  parallel_ranges(
+      a.x.rows(), norm_grain(c), [&](int64_t begin, int64_t end) __attribute__((flatten)) {
+        for (int64_t r = begin; r < end; ++r) {
+          const RowStats s = row_stats<kCentred<Args>>(x + r * c, c, a.eps);
+          if (mean) mean[r] = s.mean;
+          rstd[r] = s.rstd;
+          norm_row<kCentred<Args>>(x + r * c, s, gain, bias, y + r * c, c);
+        }
+      });
 }
 
 template <class B, class Y, class Args>
@@ -56,17 +58,18 @@ void add_norm_forward(const Args& a) {
   Y* y = a.y.template data<Y>();
   float *sum = a.sum.template data<float>(), *mean = mean_of(a);
   float* rstd = a.rstd.template data<float>();
-  parallel_ranges(a.x.rows(), norm_grain(c), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      for_lanes(c, [&](int64_t i, int n) {
-        store_n(sum + r * c + i, load_n(x + r * c + i, n) + load_n(branch + r * c + i, n), n);
+  parallel_ranges(
+      a.x.rows(), norm_grain(c), [&](int64_t begin, int64_t end) __attribute__((flatten)) {
+        for (int64_t r = begin; r < end; ++r) {
+          for_lanes(c, [&](int64_t i, int n) {
+            store_n(sum + r * c + i, load_n(x + r * c + i, n) + load_n(branch + r * c + i, n), n);
+          });
+          const RowStats s = row_stats<kCentred<Args>>(sum + r * c, c, a.eps);
+          if (mean) mean[r] = s.mean;
+          rstd[r] = s.rstd;
+          norm_row<kCentred<Args>>(sum + r * c, s, gain, bias, y + r * c, c);
+        }
       });
-      const RowStats s = row_stats<kCentred<Args>>(sum + r * c, c, a.eps);
-      if (mean) mean[r] = s.mean;
-      rstd[r] = s.rstd;
-      norm_row<kCentred<Args>>(sum + r * c, s, gain, bias, y + r * c, c);
-    }
-  });
 }
 
 template <class Args>
@@ -89,12 +92,13 @@ void norm_again(const Args& a) {
     with_dtype(a.x.dtype(), [&]<class X>() {
       const X* x = a.x.template data<X>();
       Y* y = a.y.template data<Y>();
-      parallel_ranges(a.x.rows(), norm_grain(c), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r) {
-          norm_row<kCentred<Args>>(x + r * c, {mean ? mean[r] : 0.0f, rstd[r]}, gain, bias,
-                                   y + r * c, c);
-        }
-      });
+      parallel_ranges(
+          a.x.rows(), norm_grain(c), [&](int64_t begin, int64_t end) __attribute__((flatten)) {
+            for (int64_t r = begin; r < end; ++r) {
+              norm_row<kCentred<Args>>(x + r * c, {mean ? mean[r] : 0.0f, rstd[r]}, gain, bias,
+                                       y + r * c, c);
+            }
+          });
     });
   });
 }
@@ -109,24 +113,26 @@ void norm_backward(const Args& a) {
   X* dx = a.dx.t.template data<X>();
   B* dbranch = a.dbranch.t.template data<B>();
   float* partial = a.partial.template data<float>();
-  parallel_ranges(a.x.rows(), kNormRows, [&](int64_t begin, int64_t end) {
-    float* mine = partial ? partial + begin / kNormRows * 2 * c : nullptr;
-    if (mine) std::fill(mine, mine + 2 * c, 0.0f);
-    float *dgain = a.dgain ? mine : nullptr, *dbias = a.dbias ? mine + c : nullptr;
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t at = r * c;
-      const RowStats s{mean ? mean[r] : 0.0f, rstd[r]};
-      const RowDots dots = norm_row_dots<kCentred<Args>>(x + at, dy + at, s, gain, dgain, dbias, c);
-      if (!dx && !dbranch) continue;
-      for_lanes(c, [&](int64_t i, int n) {
-        Vec g = norm_row_dx<kCentred<Args>>(x + at, dy + at, s, gain, dots, i, n);
-        if (dsum) g += load_n(dsum + at + i, n);
-        if (dx) store_n(dx + at + i, a.dx.add ? g + load_n(dx + at + i, n) : g, n);
-        if (!dbranch) return;
-        store_n(dbranch + at + i, a.dbranch.add ? g + load_n(dbranch + at + i, n) : g, n);
+  parallel_ranges(
+      a.x.rows(), kNormRows, [&](int64_t begin, int64_t end) __attribute__((flatten)) {
+        float* mine = partial ? partial + begin / kNormRows * 2 * c : nullptr;
+        if (mine) std::fill(mine, mine + 2 * c, 0.0f);
+        float *dgain = a.dgain ? mine : nullptr, *dbias = a.dbias ? mine + c : nullptr;
+        for (int64_t r = begin; r < end; ++r) {
+          const int64_t at = r * c;
+          const RowStats s{mean ? mean[r] : 0.0f, rstd[r]};
+          const RowDots dots =
+              norm_row_dots<kCentred<Args>>(x + at, dy + at, s, gain, dgain, dbias, c);
+          if (!dx && !dbranch) continue;
+          for_lanes(c, [&](int64_t i, int n) {
+            Vec g = norm_row_dx<kCentred<Args>>(x + at, dy + at, s, gain, dots, i, n);
+            if (dsum) g += load_n(dsum + at + i, n);
+            if (dx) store_n(dx + at + i, a.dx.add ? g + load_n(dx + at + i, n) : g, n);
+            if (!dbranch) return;
+            store_n(dbranch + at + i, a.dbranch.add ? g + load_n(dbranch + at + i, n) : g, n);
+          });
+        }
       });
-    }
-  });
 }
 
 template <class Args>

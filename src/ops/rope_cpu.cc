@@ -61,49 +61,92 @@ Vec before_turn(const T* x, RowStats s, const float* gain, const float* bias, in
     return norm_row_value<kNorm == QkNorm::kLayer>(x, s, gain, bias, i, n);
 }
 
+// The rotation of a head that fills one vector: y = x cos + halves(x) sin, where halves() makes the
+// two halves change places and sin is negative in the first.
+struct WholeTurn {
+  Vec cos{0.0f}, sin{0.0f};
+  bool fits;  // false: the head has another size, or is not turned
+
+  WholeTurn(const Turn& turn, int64_t row) : fits(turn.cos && 2 * turn.half == kLanes) {
+    if (!fits) return;
+    float c[kLanes], s[kLanes];
+    for (int i = 0; i < kLanes / 2; ++i) {
+      c[i] = c[i + kLanes / 2] = turn.cos[row + i];
+      s[i + kLanes / 2] = turn.sin[row + i];
+      s[i] = -s[i + kLanes / 2];
+    }
+    cos = load(c);
+    sin = load(s);
+  }
+  static Vec halves(Vec x) {
+#ifdef __AVX512F__
+    return (VecData)_mm512_shuffle_f32x4((__m512)x.v, (__m512)x.v, 0x4e);
+#else
+    return (VecData)_mm256_permute2f128_ps((__m256)x.v, (__m256)x.v, 1);
+#endif
+  }
+  Vec there(Vec x) const { return fma(halves(x), sin, x * cos); }
+  Vec back(Vec x) const { return fma(-halves(x), sin, x * cos); }
+};
+
+// Statistics of row r, made now or kept from the first time.
+template <QkNorm kNorm, class T>
+RowStats stats_of(const HeadNormRopeFwd& a, const T* x, int64_t r) {
+  if constexpr (kNorm == QkNorm::kNone) {
+    return {0.0f, 1.0f};
+  } else {
+    constexpr bool kCentred = kNorm == QkNorm::kLayer;
+    float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>();
+    if (a.again) return {kCentred ? mean[r] : 0.0f, rstd[r]};
+    const RowStats s = row_stats<kCentred>(x, a.in.x.dim(3), a.in.eps);
+    if (kCentred) mean[r] = s.mean;
+    rstd[r] = s.rstd;
+    return s;
+  }
+}
+
 template <QkNorm kNorm, class T>
 void forward(const HeadNormRopeFwd& a) {
-  constexpr bool kCentred = kNorm == QkNorm::kLayer;
   const Heads<T> in(a.in.x);
   const Turn turn(a.in);
   const int64_t heads = a.in.x.dim(2), c = a.in.x.dim(3), half = turn.half;
   const float *gain = a.in.gain.data<float>(), *bias = a.in.bias.data<float>();
-  float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>();
-  T* y = a.y.data<T>();
-  parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), grain_tokens(a.in.x),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t r = begin * heads; r < end * heads; ++r) {
-                      const T* x = in.head(r / heads, r % heads);
-                      T* to = y + r * c;
-                      RowStats s{0.0f, 1.0f};
-                      if constexpr (kNorm != QkNorm::kNone) {
-                        if (a.again)
-                          s = {kCentred ? mean[r] : 0.0f, rstd[r]};
-                        else
-                          s = row_stats<kCentred>(x, c, a.in.eps);
-                        if (kCentred) mean[r] = s.mean;
-                        rstd[r] = s.rstd;
-                        if (!turn.cos) norm_row<kCentred>(x, s, gain, bias, to, c);
-                      }
-                      if (!turn.cos) continue;
-                      for_pairs(turn, turn.row(r / heads), [&](int64_t i, int n, Vec cos, Vec sin) {
-                        const Vec u = before_turn<kNorm>(x, s, gain, bias, i, n);
-                        const Vec v = before_turn<kNorm>(x, s, gain, bias, half + i, n);
-                        store_n(to + i, fma(-v, sin, u * cos), n);
-                        store_n(to + half + i, fma(u, sin, v * cos), n);
-                      });
-                    }
-                  });
+  const auto one_head = [&](int64_t token, int64_t h, int64_t row, const WholeTurn& whole) {
+    const int64_t r = token * heads + h;
+    const T* x = in.head(token, h);
+    T* to = a.y.template data<T>() + r * c;
+    const RowStats s = stats_of<kNorm>(a, x, r);
+    if (whole.fits) {
+      store(to, whole.there(before_turn<kNorm>(x, s, gain, bias, 0, kLanes)));
+    } else if (turn.cos) {
+      for_pairs(turn, row, [&](int64_t i, int n, Vec cos, Vec sin) {
+        const Vec u = before_turn<kNorm>(x, s, gain, bias, i, n);
+        const Vec v = before_turn<kNorm>(x, s, gain, bias, half + i, n);
+        store_n(to + i, fma(-v, sin, u * cos), n);
+        store_n(to + half + i, fma(u, sin, v * cos), n);
+      });
+    } else if constexpr (kNorm != QkNorm::kNone) {
+      norm_row<kNorm == QkNorm::kLayer>(x, s, gain, bias, to, c);
+    }
+  };
+  const auto tokens = [&](int64_t begin, int64_t end) __attribute__((flatten)) {
+    for (int64_t token = begin; token < end; ++token) {
+      const int64_t row = turn.cos ? turn.row(token) : 0;
+      const WholeTurn whole(turn, row);
+      for (int64_t h = 0; h < heads; ++h) one_head(token, h, row, whole);
+    }
+  };
+  parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), grain_tokens(a.in.x), tokens);
 }
 
 // Turns dy back: the gradient of the value in front of the rotation.
 template <class T>
-void turn_back(const Turn& turn, int64_t token, const T* dy, float* d, int64_t c) {
+void turn_back(const Turn& turn, int64_t row, const T* dy, float* d, int64_t c) {
   if (!turn.cos) {
     for_lanes(c, [&](int64_t i, int n) { store_n(d + i, load_n(dy + i, n), n); });
     return;
   }
-  for_pairs(turn, turn.row(token), [&](int64_t i, int n, Vec cos, Vec sin) {
+  for_pairs(turn, row, [&](int64_t i, int n, Vec cos, Vec sin) {
     const Vec u = load_n(dy + i, n), v = load_n(dy + turn.half + i, n);
     store_n(d + i, fma(v, sin, u * cos), n);
     store_n(d + turn.half + i, fma(-u, sin, v * cos), n);
@@ -141,19 +184,27 @@ void backward(const HeadNormRopeBwd& a) {
   const float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>();
   float* partial = a.partial.data<float>();
   const bool wants_x = static_cast<bool>(a.dx);
-  parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), kHeadTokens, [&](int64_t begin, int64_t end) {
+  const auto tokens = [&](int64_t begin, int64_t end) __attribute__((flatten)) {
     float d[kMaxHeadDim];
     float* mine = partial ? partial + begin / kHeadTokens * 2 * c : nullptr;
     if (mine) std::fill(mine, mine + 2 * c, 0.0f);
     float *dgain = a.dgain ? mine : nullptr, *dbias = a.dbias ? mine + c : nullptr;
-    for (int64_t r = begin * heads; r < end * heads; ++r) {
-      const int64_t token = r / heads, h = r % heads;
-      const RowStats s{mean ? mean[r] : 0.0f, rstd ? rstd[r] : 1.0f};
-      turn_back(turn, token, from.head(token, h), d, c);
-      head_gradient<kNorm>(a, in.head(token, h), d, s, dgain, dbias,
-                           wants_x ? out.head(token, h) : nullptr);
+    for (int64_t token = begin; token < end; ++token) {
+      const int64_t row = turn.cos ? turn.row(token) : 0;
+      const WholeTurn whole(turn, row);
+      for (int64_t h = 0; h < heads; ++h) {
+        const int64_t r = token * heads + h;
+        const RowStats s{mean ? mean[r] : 0.0f, rstd ? rstd[r] : 1.0f};
+        if (whole.fits)
+          store(d, whole.back(load(from.head(token, h))));
+        else
+          turn_back(turn, row, from.head(token, h), d, c);
+        head_gradient<kNorm>(a, in.head(token, h), d, s, dgain, dbias,
+                             wants_x ? out.head(token, h) : nullptr);
+      }
     }
-  });
+  };
+  parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), kHeadTokens, tokens);
 }
 
 template <class F>

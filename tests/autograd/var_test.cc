@@ -131,6 +131,7 @@ TEST(Autograd, RebuiltValuesAreMadeOnceAndNotKept) {
   Slot x;
   int made = 0;
   const Var v(values({3}), &x);
+  const RebuildFrom any(0);
   const int64_t before = heap_bytes_alive();
   Var y = scaled(v, 2);
   rebuild_with(y, [t = v.t, &made] {
@@ -143,6 +144,23 @@ TEST(Autograd, RebuiltValuesAreMadeOnceAndNotKept) {
   backward(z);
   EXPECT_EQ(made, 1);
   EXPECT_EQ(to_host(x.grad), std::vector<float>{2 * (2 * 2 * 3) * 2});
+}
+
+TEST(Autograd, SmallValuesAreKept) {
+  Slot x;
+  int made = 0;
+  const Var v(values({3}), &x);
+  for (size_t from : {4, 5}) {  // y has 4 bytes
+    const RebuildFrom size(from);
+    made = 0;
+    Var y = scaled(v, 2);
+    rebuild_with(y, [t = v.t, &made] {
+      ++made;
+      return times(t, 2);
+    });
+    backward(squared(y));
+    EXPECT_EQ(made, from == 4 ? 1 : 0);
+  }
 }
 
 TEST(Autograd, RecomputeGivesTheSame) {

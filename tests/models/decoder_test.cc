@@ -198,6 +198,18 @@ TEST(Decoder, StacksAreOnePieceOfMemory) {
   }
 }
 
+TEST(Decoder, KeptAndRebuiltValuesGiveTheSameBits) {
+  for (const std::string& kind : model_kinds("")) {
+    Tiny kept({kind}), rebuilt({kind});
+    kept.gradients();
+    const RebuildFrom any(0);
+    rebuilt.gradients();
+    EXPECT_TRUE(
+        same_bits(kept.model.parameters().flat_grads(), rebuilt.model.parameters().flat_grads()))
+        << kind;
+  }
+}
+
 TEST(Decoder, TokenOutsideTheTable) {
   Tiny t({});
   t.tokens.data<int32_t>()[9] = kVocab;

@@ -309,12 +309,13 @@ TEST(HeadLoss, LossTimesAFactor) {
 }
 
 TEST(HeadLoss, ChunksAreFixedByTheShape) {
-  EXPECT_EQ(head_chunk_rows(256, 50304), 256);
-  EXPECT_EQ(head_chunk_rows(1024, 50304), 256);
-  EXPECT_EQ(head_chunk_rows(1000, 50304), 256);
-  EXPECT_EQ(head_chunk_rows(65536, 257), 65536 / 2);
-  EXPECT_EQ(head_chunk_rows(100, int64_t{1} << 40), 16);
-  EXPECT_EQ(head_chunk_rows(0, 10), 0);
+  EXPECT_EQ(head_chunk_rows(256, 50304, 64), 256);
+  EXPECT_EQ(head_chunk_rows(1024, 50304, 64), 256);
+  EXPECT_EQ(head_chunk_rows(1000, 50304, 64), 256);
+  EXPECT_EQ(head_chunk_rows(1024, 50304, 768), 512);  // as large as the weight
+  EXPECT_EQ(head_chunk_rows(65536, 257, 64), 65536 / 2);
+  EXPECT_EQ(head_chunk_rows(100, int64_t{1} << 40, 8), 16);
+  EXPECT_EQ(head_chunk_rows(0, 10, 8), 0);
 }
 
 TEST(HeadLoss, NoRows) {

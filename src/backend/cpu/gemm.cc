@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -291,20 +293,50 @@ void multiply(Slice& s, const Operands& o) {
   run(s.product.get(), args.data(), o.bias ? 5 : 4);
 }
 
-void execute(Plan& plan, Operands o, bool rows_cut) {
-  if (plan.packed_bytes) {
-    o.packed = static_cast<char*>(shared_scratch(plan.packed_bytes));
-    if (rows_cut) {
-      parallel_for(static_cast<int64_t>(plan.packings.size()),
-                   [&](int64_t j) { pack(plan.packings[j], o.b, o.packed); });
+// A product that is ready to run. Packings of one column for several slices run before them, others
+// with their slice.
+struct Job {
+  Plan* plan;
+  Operands o;
+  bool pack_first;
+
+  int64_t slices() const { return static_cast<int64_t>(plan->slices.size()); }
+  int64_t packings() const { return pack_first ? static_cast<int64_t>(plan->packings.size()) : 0; }
+  void pack_column(int64_t j) const { pack(plan->packings[static_cast<size_t>(j)], o.b, o.packed); }
+  void run_slice(int64_t i) const {
+    Slice& s = plan->slices[static_cast<size_t>(i)];
+    if (o.packed && !pack_first) pack_column(s.column);
+    multiply(s, o);
+  }
+};
+
+// Independent products in one region.
+void execute(std::span<Job> jobs) {
+  size_t packed = 0, scratch = 0;
+  int64_t packings = 0, slices = 0;
+  for (const Job& j : jobs) {
+    packed += j.plan->packed_bytes;
+    scratch = std::max(scratch, j.plan->scratch_bytes);
+    packings += j.packings();
+    slices += j.slices();
+  }
+  if (packed) {
+    char* at = static_cast<char*>(shared_scratch(packed));
+    for (Job& j : jobs) {
+      if (j.plan->packed_bytes) j.o.packed = at;
+      at += j.plan->packed_bytes;
     }
   }
-  reserve_worker_scratch(plan.scratch_bytes);
-  const bool pack_inline = plan.packed_bytes && !rows_cut;
-  parallel_for(static_cast<int64_t>(plan.slices.size()), [&](int64_t i) {
-    Slice& s = plan.slices[i];
-    if (pack_inline) pack(plan.packings[s.column], o.b, o.packed);
-    multiply(s, o);
+  reserve_worker_scratch(scratch);
+  parallel_for(packings, [&](int64_t i) {
+    const Job* j = jobs.data();
+    for (; i >= j->packings(); ++j) i -= j->packings();
+    j->pack_column(i);
+  });
+  parallel_for(slices, [&](int64_t i) {
+    const Job* j = jobs.data();
+    for (; i >= j->slices(); ++j) i -= j->slices();
+    j->run_slice(i);
   });
 }
 
@@ -342,11 +374,22 @@ void add_nothing(const Gemm& g) {
 
 }  // namespace
 
-void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut) {
+namespace {
+
+GemmCut cut_of(const Gemm& g) {
+  const int64_t k = g.a.dim(g.a_transposed ? 0 : 1);
+  return gemm_cut(g.c.dim(0), g.c.dim(1), k, g.a_transposed, g.b_transposed, g.a.dtype());
+}
+
+// Nothing if the product is empty; then it is done already.
+std::optional<Job> prepare(const Gemm& g, GemmCut cut) {
   const int64_t m = g.c.dim(0), n = g.c.dim(1), k = g.a.dim(g.a_transposed ? 0 : 1);
   check(g, m, n, k);
-  if (m == 0 || n == 0) return;
-  if (k == 0) return add_nothing(g);
+  if (m == 0 || n == 0) return {};
+  if (k == 0) {
+    add_nothing(g);
+    return {};
+  }
   ready();
   const Key key{m,
                 n,
@@ -361,16 +404,28 @@ void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut) {
                 g.a.dtype(),
                 g.c.dtype(),
                 cut};
-  execute(plan_for(key),
-          {g.a.data<char>(), g.b.data<char>(), g.c.data<char>(),
-           g.bias ? g.bias.data<char>() : nullptr, nullptr},
-          cut.rows > 1);
+  return Job{&plan_for(key),
+             {g.a.data<char>(), g.b.data<char>(), g.c.data<char>(),
+              g.bias ? g.bias.data<char>() : nullptr, nullptr},
+             cut.rows > 1};
 }
 
-void gemm(Cpu& dev, const Gemm& g) {
-  const int64_t k = g.a.dim(g.a_transposed ? 0 : 1);
-  gemm_with_cut(dev, g,
-                gemm_cut(g.c.dim(0), g.c.dim(1), k, g.a_transposed, g.b_transposed, g.a.dtype()));
+}  // namespace
+
+void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut) {
+  std::optional<Job> job = prepare(g, cut);
+  if (job) execute({&*job, 1});
+}
+
+void gemm(Cpu& dev, const Gemm& g) { gemm_with_cut(dev, g, cut_of(g)); }
+
+void gemm_pair(Cpu&, const Gemm& first, const Gemm& second) {
+  std::array<Job, 2> jobs;
+  size_t n = 0;
+  for (const Gemm* g : {&first, &second}) {
+    if (std::optional<Job> job = prepare(*g, cut_of(*g))) jobs[n++] = *job;
+  }
+  execute({jobs.data(), n});
 }
 
 bool cpu_has_bf16() {

@@ -23,6 +23,10 @@ struct Gemm {
 };
 void gemm(Cpu&, const Gemm& g);
 void gemm(Cuda&, const Gemm& g);  // src/backend/cuda/gemm.cc, through cuBLASLt
+// Two products, neither of which reads what the other writes, in one parallel region: short ones
+// leave fewer threads idle at their end.
+void gemm_pair(Cpu&, const Gemm& first, const Gemm& second);
+void gemm_pair(Cuda&, const Gemm& first, const Gemm& second);
 
 // How the output of one product is cut: a pure function of shape, dtype and instruction set.
 struct GemmCut {

@@ -159,4 +159,9 @@ void gemm(Cuda& dev, const Gemm& g) {
   if (g.bias) add_bias(dev, wide ? product.c : Tensor(), g.bias, g.c, wide && g.accumulate);
 }
 
+void gemm_pair(Cuda& dev, const Gemm& first, const Gemm& second) {
+  gemm(dev, first);
+  gemm(dev, second);
+}
+
 }  // namespace keel
