@@ -1,7 +1,9 @@
 // Measures how each product of the given configs is best cut and writes src/backend/cpu/
-// gemm_table.cc to standard output: tune_gemm CONFIG... Run it on a quiet machine. Among the cuts
-// within 3 % of the fastest it takes one with at least eight slices, or as many as there are, so
-// that more threads than were measured find work.
+// gemm_table.cc to standard output: tune_gemm CONFIG... Among the cuts within 3 % of the fastest it
+// takes one with at least eight slices, or as many as there are, so that more threads than were
+// measured find work; then it runs that one and the rule's (gemm_cut.cc) in turns, and the table
+// gets it only where it is faster by 5 % in the middle of these pairs. So a shape that is not in
+// the table is one where nothing was gained, on a busy machine too.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -89,7 +91,14 @@ std::vector<Timed> candidates(const Product& p) {
   return out;
 }
 
-GemmCut best_cut(const Product& p, DType type) {
+// A product to be timed, and how often in one timing.
+struct Trial {
+  Gemm g;
+  int repeats;
+  bool large;
+};
+
+Trial make_trial(const Product& p, DType type) {
   Gemm g;
   g.a_transposed = p.form == GemmForm::kWeightGradient;
   g.b_transposed = p.form == GemmForm::kForward;
@@ -98,12 +107,14 @@ GemmCut best_cut(const Product& p, DType type) {
   const DType out = p.form == GemmForm::kWeightGradient ? DType::kF32 : type;
   g.c = persistent({p.m, p.n}, out, DeviceKind::kCpu, "a product");
   const double flops = 2.0 * double(p.m) * double(p.n) * double(p.k);
-  const int repeats = std::clamp(static_cast<int>(4e8 / flops), 1, 200);
+  return {g, std::clamp(static_cast<int>(4e8 / flops), 1, 200), flops > 4e9};
+}
+
+GemmCut best_cut(const Product& p, const Trial& trial) {
   std::vector<Timed> all = candidates(p);
   // Rounds over all cuts, so that a slow moment of the machine hits none of them alone.
-  const int rounds = flops > 4e9 ? 4 : 7;
-  for (int round = 0; round < rounds; ++round) {
-    for (Timed& t : all) t.seconds = std::min(t.seconds, seconds_of(g, t.cut, repeats));
+  for (int round = 0; round < (trial.large ? 4 : 7); ++round) {
+    for (Timed& t : all) t.seconds = std::min(t.seconds, seconds_of(trial.g, t.cut, trial.repeats));
   }
   double fastest = 1e30;
   for (const Timed& t : all) fastest = std::min(fastest, t.seconds);
@@ -111,22 +122,40 @@ GemmCut best_cut(const Product& p, DType type) {
     const int slices = std::min(t.cut.rows * t.cut.columns, 8);
     return std::tuple(t.seconds <= 1.03 * fastest ? -slices : 0, t.seconds);
   };
-  const Timed best = *std::min_element(
-      all.begin(), all.end(), [&](const Timed& a, const Timed& b) { return score(a) < score(b); });
-  std::fprintf(stderr, "%ld x %ld x %ld form %d: %.0f GFLOP/s (%.0f), %d x %d%s\n", long(p.m),
-               long(p.n), long(p.k), int(p.form), flops / best.seconds * 1e-9,
-               flops / fastest * 1e-9, best.cut.rows, best.cut.columns,
-               best.cut.pack ? " packed" : "");
-  return best.cut;
+  return std::min_element(all.begin(), all.end(),
+                          [&](const Timed& a, const Timed& b) { return score(a) < score(b); })
+      ->cut;
+}
+
+// How much faster `cut` is than `rule`: the median over pairs of timings, one right after the
+// other.
+double gain(const Trial& trial, GemmCut cut, GemmCut rule) {
+  std::vector<double> ratios;
+  for (int pair = 0; pair < (trial.large ? 7 : 15); ++pair) {
+    const bool rule_first = pair % 2 == 0;
+    const double a = seconds_of(trial.g, rule_first ? rule : cut, trial.repeats);
+    const double b = seconds_of(trial.g, rule_first ? cut : rule, trial.repeats);
+    ratios.push_back(rule_first ? a / b : b / a);
+  }
+  std::nth_element(ratios.begin(), ratios.begin() + static_cast<int64_t>(ratios.size() / 2),
+                   ratios.end());
+  return ratios[ratios.size() / 2];
 }
 
 void write_table(const char* name, const std::set<Product>& products, DType type) {
   constexpr const char* kForms[] = {"kForward", "kInputGradient", "kWeightGradient"};
+  constexpr double kEnough = 1.05;
   fmt::print("constexpr MeasuredCut {}[] = {{\n", name);
   for (const Product& p : products) {
-    const GemmCut c = best_cut(p, type);
+    const Trial trial = make_trial(p, type);
+    const GemmCut cut = best_cut(p, trial), rule = rule_cut(p.m, p.n, p.k);
+    const double faster = cut == rule ? 1.0 : gain(trial, cut, rule);
+    std::fprintf(stderr, "%s %ld x %ld x %ld %s: %d x %d%s, %.2f of the rule's %d x %d\n", name,
+                 long(p.m), long(p.n), long(p.k), kForms[static_cast<int>(p.form)], cut.rows,
+                 cut.columns, cut.pack ? " packed" : "", faster, rule.rows, rule.columns);
+    if (faster < kEnough) continue;
     fmt::print("    {{{}, {}, {}, GemmForm::{}, {}, {}, {}}},\n", p.m, p.n, p.k,
-               kForms[static_cast<int>(p.form)], c.rows, c.columns, c.pack);
+               kForms[static_cast<int>(p.form)], cut.rows, cut.columns, cut.pack);
   }
   fmt::print("}};\n\n");
 }

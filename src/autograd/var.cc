@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "core/device_memory.h"
 #include "core/error.h"
 
 namespace keel {
@@ -117,7 +118,8 @@ void Tape::backward(const Var& loss, const Tensor& seed) {
                        " needs a seed; only one element does without");
     }
     loss.slot->grad = like(loss.t);
-    if (loss.t.device() == DeviceKind::kCpu) loss.slot->grad.data<float>()[0] = 1.0f;
+    constexpr float kOne = 1.0f;
+    write(loss.slot->grad, &kOne);
   }
   loss.slot->written = true;
   try {

@@ -84,11 +84,9 @@ KEEL_HD V erf(V x) {
   return select(a < V(0.93f), x * o, select(x < V(0.0f), -tail, tail));
 }
 
-// The bound keeps e^-x finite; 1 / (1 + e^88.7) is below the normal numbers.
 template <class V>
 KEEL_HD V sigmoid(V x) {
-  const auto [n, q] = exp_parts(min(V(88.7f), max(V(-104.0f), -x)));
-  return reciprocal(V(1.0f) + scale2(V(1.0f) + q, n));
+  return reciprocal(V(1.0f) + exp(-x));
 }
 
 }  // namespace keel

@@ -56,16 +56,6 @@ inline Vec sqrt(Vec a) {
   return (VecData)_mm256_sqrt_ps((__m256)a.v);
 #endif
 }
-// 1 / a within 2 ulp for normal a with a normal result; 0 where that is smaller; NaN for infinity.
-inline Vec reciprocal(Vec a) {
-#ifdef __AVX512F__
-  const Vec y = (VecData)_mm512_rcp14_ps((__m512)a.v);  // good to 14 bits: one step of Newton
-  const Vec error = (VecData)_mm512_fnmadd_ps((__m512)a.v, (__m512)y.v, (__m512)(VecData{} + 1.0f));
-  return (VecData)_mm512_fmadd_ps((__m512)y.v, (__m512)error.v, (__m512)y.v);
-#else
-  return 1.0f / a.v;
-#endif
-}
 inline Vec abs(Vec a) { return (VecData)((VecInt)a.v & 0x7fffffff); }
 // a * b + c, rounded once.
 inline Vec fma(Vec a, Vec b, Vec c) {
@@ -73,6 +63,16 @@ inline Vec fma(Vec a, Vec b, Vec c) {
   return (VecData)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v);
 #else
   return (VecData)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v);
+#endif
+}
+// 1 / a within 2 ulp where that is a normal number, 0 for infinity.
+inline Vec reciprocal(Vec a) {
+#ifdef __AVX512F__
+  const Vec y = (VecData)_mm512_rcp14_ps((__m512)a.v);  // good to 14 bits: one step of Newton
+  const Vec error = (VecData)_mm512_fnmadd_ps((__m512)a.v, (__m512)y.v, (__m512)Vec(1.0f).v);
+  return fma(y, max(error, Vec(-1.0f)), y);  // inf x 0 is no error
+#else
+  return 1.0f / a.v;
 #endif
 }
 // To the nearest integer, ties to even.

@@ -36,4 +36,34 @@ Tensor copy_to(const Tensor& x, DeviceKind device) {
   return y;
 }
 
+Tensor moved_to(const Tensor& x, DeviceKind device) {
+  return x.device() == device ? x : copy_to(x, device);
+}
+
+void write(const Tensor& to, const void* host) {
+  if (!to.contiguous()) throw ShapeError("write: " + to.shape().str() + " must be contiguous");
+  if (to.bytes() == 0 || to.device() == DeviceKind::kMeta) return;
+  if (to.device() == DeviceKind::kCuda)
+    cuda_memory().to_device(to.raw(), host, to.bytes());
+  else
+    std::memcpy(to.raw(), host, to.bytes());
+}
+
+void read(const Tensor& from, void* host) {
+  if (!from.contiguous()) throw ShapeError("read: " + from.shape().str() + " must be contiguous");
+  if (from.bytes() == 0 || from.device() == DeviceKind::kMeta) return;
+  if (from.device() == DeviceKind::kCuda)
+    cuda_memory().to_host(host, from.raw(), from.bytes());
+  else
+    std::memcpy(host, from.raw(), from.bytes());
+}
+
+std::span<const float> host_values(const Tensor& x, std::vector<float>& buffer) {
+  const auto n = static_cast<size_t>(x.size());
+  if (x.device() == DeviceKind::kCpu) return {x.data<float>(), n};
+  buffer.resize(n);
+  read(x, buffer.data());
+  return {buffer.data(), n};
+}
+
 }  // namespace keel

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <vector>
 
 #include "core/device_kind.h"
 #include "core/tensor.h"
@@ -25,5 +27,14 @@ const DeviceMemory& cuda_memory();
 
 // A contiguous copy of x (which must be contiguous) in heap memory of `device`, kCpu or kCuda.
 Tensor copy_to(const Tensor& x, DeviceKind device);
+// x itself if it is there already, else such a copy.
+Tensor moved_to(const Tensor& x, DeviceKind device);
+
+// The bytes of a contiguous tensor from and to host memory; on kMeta neither does anything.
+void write(const Tensor& to, const void* host);
+void read(const Tensor& from, void* host);
+// The values of a contiguous f32 tensor: its own memory on kCpu, else read into `buffer` (zeros on
+// kMeta). Allocates only when `buffer` grows.
+std::span<const float> host_values(const Tensor& x, std::vector<float>& buffer);
 
 }  // namespace keel

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 #include "core/error.h"
-#include "core/parallel.h"
+#include "ops/copy.h"
 
 namespace keel {
 namespace {
@@ -82,12 +80,8 @@ void Parameters::fill(const Init& init, uint64_t seed) {
 }
 
 void Parameters::refresh_copies() {
-  if (!copies_ || device_ != DeviceKind::kCpu) return;
-  const float* w = weights_.data<float>();
-  bf16* c = copies_.data<bf16>();
-  parallel_ranges(weights_.size(), 1 << 16, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) c[i] = bf16(w[i]);
-  });
+  if (!copies_) return;
+  on_device(weights_, [&](auto& dev) { kernel::copy(dev, {weights_, {copies_}}); });
 }
 
 int64_t Parameters::count() const {
@@ -102,8 +96,8 @@ void Parameters::begin_gradients() {
 
 void Parameters::finish_gradients() {
   for (Stack& s : stacks_) {
-    if (s.slot.written || device_ != DeviceKind::kCpu) continue;
-    std::memset(s.slot.grad.raw(), 0, s.slot.grad.bytes());
+    if (s.slot.written) continue;
+    on_device(s.slot.grad, [&](auto& dev) { kernel::fill(dev, {s.slot.grad, 0.0f}); });
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/device_memory.h"
 #include "core/error.h"
 #include "train/run_dir.h"
 
@@ -24,7 +25,13 @@ CheckpointTensor described(const std::string& name, const Tensor& t) {
 }
 
 void copy_in(const SafetensorsFile& file, const std::string& name, const Tensor& t) {
-  file.copy_to(name, dtype_name(t.dtype()), extents(t.shape()), t.raw());
+  if (t.device() == DeviceKind::kCpu) {
+    file.copy_to(name, dtype_name(t.dtype()), extents(t.shape()), t.raw());
+    return;
+  }
+  const Tensor host = persistent(t.shape(), t.dtype(), DeviceKind::kCpu, "a checkpoint's tensor");
+  file.copy_to(name, dtype_name(t.dtype()), extents(t.shape()), host.raw());
+  write(t, host.raw());
 }
 
 }  // namespace
@@ -33,11 +40,15 @@ std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
                          const CheckpointNumbers& numbers, const std::string& config) {
   CheckpointContent content;
   content.step = trainer.steps_done();
+  std::vector<Tensor> held;  // what lies on another device, until it is written
+  const auto here = [&](const Tensor& t) {
+    return held.emplace_back(moved_to(t, DeviceKind::kCpu));
+  };
   for (const Parameter& p : trainer.model().parameters().list()) {
-    content.model.push_back(described(p.name, p.weight));
+    content.model.push_back(described(p.name, here(p.weight)));
   }
   for (const StateTensor& s : trainer.state()) {
-    content.state.push_back(described(s.name, s.tensor));
+    content.state.push_back(described(s.name, here(s.tensor)));
   }
   content.files = {{"config.toml", config}, {"tokenizer.json", trainer.data().tokenizer().save()}};
   content.extra.set("loss", numbers.loss);

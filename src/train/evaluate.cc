@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
+#include <span>
 
+#include "core/device_memory.h"
 #include "core/philox.h"
 
 namespace keel {
@@ -24,11 +25,10 @@ BatchTensors::BatchTensors(int64_t rows, int64_t length, DeviceKind device)
 
 void BatchTensors::load(const Batch& batch) {
   masked = !batch.segments.empty();
-  if (tokens.device() != DeviceKind::kCpu) return;
-  std::memcpy(tokens.raw(), batch.inputs.data(), tokens.bytes());
-  std::memcpy(targets.raw(), batch.targets.data(), targets.bytes());
-  std::memcpy(weights.raw(), batch.weights.data(), weights.bytes());
-  if (masked) std::memcpy(segments.raw(), batch.segments.data(), segments.bytes());
+  write(tokens, batch.inputs.data());
+  write(targets, batch.targets.data());
+  write(weights, batch.weights.data());
+  if (masked) write(segments, batch.segments.data());
 }
 
 Pass BatchTensors::pass() const {
@@ -98,9 +98,7 @@ EvalResult Evaluator::evaluate(const Dataset& data, int64_t max_tokens) {
   for (int64_t i = 0; i < batches; ++i) {
     data.eval_batch(part ? i * windows / batches : i * rows, rows, batch_);
     inputs_.load(batch_);
-    with_losses([&](const Tensor& l) {
-      losses.add(batch_, {l.data<float>(), static_cast<size_t>(l.size())});
-    });
+    with_losses([&](const Tensor& l) { losses.add(batch_, host_values(l, host_)); });
   }
   const std::span<const double> means = losses.means();
   return {losses.mean(), losses.tokens(), {means.begin(), means.end()}};
@@ -110,13 +108,13 @@ std::vector<double> Evaluator::row_losses(const Batch& batch) {
   std::vector<double> out;
   inputs_.load(batch);
   with_losses([&](const Tensor& l) {
-    const float* loss = l.data<float>();
+    const std::span<const float> loss = host_values(l, host_);
     for (int64_t r = 0; r < batch.rows; ++r) {
       double sum = 0, targets = 0;
       for (int64_t i = r * batch.length; i < (r + 1) * batch.length; ++i) {
         const double w = static_cast<double>(batch.weights[static_cast<size_t>(i)]);
         if (w == 0) continue;
-        sum += w * static_cast<double>(loss[i]);
+        sum += w * static_cast<double>(loss[static_cast<size_t>(i)]);
         targets += w;
       }
       out.push_back(targets > 0 ? sum / targets : std::nan(""));

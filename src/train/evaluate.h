@@ -76,6 +76,7 @@ class Evaluator {
   Arena& arena_;
   BatchTensors& inputs_;
   Batch batch_;
+  std::vector<float> host_;  // losses, where the device's memory is not the host's
 };
 
 }  // namespace keel

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/device_memory.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "ops/linear.h"
@@ -119,12 +120,14 @@ void Continuation::append(std::span<const int32_t> tokens) {
   const int64_t n = static_cast<int64_t>(tokens.size());
   NoGrad off;
   Pass pass;
-  pass.tokens = from_host({1, n}, tokens);
+  const DeviceKind device = model_.parameters().device();
+  pass.tokens = moved_to(from_host({1, n}, tokens), device);
   pass.offset = filled_;
   pass.states = &states_;
   // Only what follows the last token is asked for.
   const Var last(model_.hidden(pass).t.slice(1, n - 1, n));
-  logits_ = to_host(linear(last, model_.head(), {}, DType::kF32).t);
+  const Tensor logits = linear(last, model_.head(), {}, DType::kF32).t;
+  logits_ = to_host(moved_to(logits, DeviceKind::kCpu));
   for (float& v : logits_) {
     if (std::isnan(v)) v = -INFINITY;
   }

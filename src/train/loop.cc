@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/device_memory.h"
 #include "core/error.h"
 #include "train/checkpoint.h"
 #include "train/generate.h"
@@ -24,8 +25,9 @@ double seconds_now() {
 
 // A last update can overflow though its loss and gradient were finite.
 bool all_finite(const Tensor& weights) {
-  const float* w = weights.data<float>();
-  return std::all_of(w, w + weights.size(), [](float x) { return std::isfinite(x); });
+  std::vector<float> buffer;
+  const std::span<const float> w = host_values(weights, buffer);
+  return std::all_of(w.begin(), w.end(), [](float x) { return std::isfinite(x); });
 }
 
 // fmt would write the sign of a NaN.

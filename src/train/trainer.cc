@@ -1,12 +1,12 @@
 #include "train/trainer.h"
 
 #include <cmath>
-#include <cstring>
 #include <utility>
 
+#include "core/device_memory.h"
 #include "core/error.h"
-#include "core/parallel.h"
-#include "core/philox.h"
+#include "ops/average.h"
+#include "ops/copy.h"
 
 namespace keel {
 namespace {
@@ -40,6 +40,7 @@ Trainer::Trainer(const RunConfig& config, const Dataset* data, DeviceKind device
       tree_(model_.parameters().flat_grads(), config.train.accumulate),
       grad_norm_(std::vector<Tensor>{model_.parameters().flat_grads()}),
       arena_(device),
+      step_memory_(state_, device),
       inputs_(config.train.batch, config.model.context, device),
       evaluator_(model_, *task_, arena_, inputs_),
       batches_(static_cast<size_t>(config.train.accumulate)),
@@ -62,7 +63,7 @@ Trainer::~Trainer() = default;
 Pass Trainer::make_pass() {
   Pass pass = inputs_.pass();
   pass.probes = &probes_;
-  pass.step = &state_;
+  pass.step = step_memory_.pointer();
   return pass;
 }
 
@@ -94,6 +95,7 @@ double Trainer::run_micro(int64_t micro, bool probes) {
   const Batch& batch = batches_[static_cast<size_t>(micro)];
   inputs_.load(batch);
   state_.first_row = micro * config_.train.batch;
+  step_memory_.push();
   probes_.wanted = probes;
   Parameters& parameters = model_.parameters();
   parameters.want_gradients(true);
@@ -103,13 +105,12 @@ double Trainer::run_micro(int64_t micro, bool probes) {
     ArenaScope scope(arena_, step_signature(true, inputs_.masked, probes));
     const TapeScope tape;
     Pass pass = make_pass();
-    TaskLoss l = task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, &state_);
-    if (device_ == DeviceKind::kCpu) {
-      const float* rows = l.rows.data<float>();
-      losses_.add(batch, {rows, batch.weights.size()});
-      for (size_t i = 0; i < batch.weights.size(); ++i) {
-        sum += static_cast<double>(batch.weights[i]) * static_cast<double>(rows[i]);
-      }
+    TaskLoss l =
+        task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, step_memory_.pointer());
+    const std::span<const float> rows = host_values(l.rows, host_);
+    losses_.add(batch, rows);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      sum += static_cast<double>(batch.weights[i]) * static_cast<double>(rows[i]);
     }
     l.rows = {};
     backward(l.loss);
@@ -134,8 +135,10 @@ StepResult Trainer::step() {
   result.tokens = losses_.tokens();
   result.source_loss = losses_.means();
   if (!std::isfinite(result.loss)) state_.skip = state_.nonfinite = 1;
-  grad_norm_.compute(static_cast<float>(config_.clip.norm), &state_);
-  optimizer_->step(&state_);
+  step_memory_.push();
+  grad_norm_.compute(static_cast<float>(config_.clip.norm), step_memory_.pointer());
+  optimizer_->step(step_memory_.pointer());
+  step_memory_.pull();
   result.finite = state_.nonfinite == 0;
   result.grad_norm = state_.grad_norm;
   result.rate = static_cast<double>(state_.rate);
@@ -152,24 +155,19 @@ double Trainer::gradient_of(int64_t micro) {
 
 // From the weights of the first step, which may have been loaded after the model was made.
 void Trainer::start_average() {
-  std::memcpy(average_.raw(), model_.parameters().flat_weights().raw(), average_.bytes());
+  const Tensor& w = model_.parameters().flat_weights();
+  on_device(w, [&](auto& dev) { kernel::copy(dev, {w, {average_}}); });
 }
 
 void Trainer::update_average() {
-  float* a = average_.data<float>();
-  const float* w = model_.parameters().flat_weights().data<float>();
+  const Tensor& w = model_.parameters().flat_weights();
   const float keep = static_cast<float>(config_.train.ema);
-  parallel_ranges(average_.size(), 1 << 15, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) a[i] = keep * a[i] + (1.0f - keep) * w[i];
-  });
+  on_device(w, [&](auto& dev) { kernel::update_average(dev, {average_, w, keep}); });
 }
 
 void Trainer::swap_average() {
-  float* a = average_.data<float>();
-  float* w = model_.parameters().flat_weights().data<float>();
-  parallel_ranges(average_.size(), 1 << 15, [&](int64_t begin, int64_t end) {
-    std::swap_ranges(a + begin, a + end, w + begin);
-  });
+  const Tensor& w = model_.parameters().flat_weights();
+  on_device(w, [&](auto& dev) { kernel::swap(dev, {average_, w}); });
   model_.parameters().refresh_copies();
 }
 
@@ -222,7 +220,8 @@ void Trainer::plan() {
     const TapeScope tape;
     parameters.begin_gradients();
     Pass pass = make_pass();
-    TaskLoss l = task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, &state_);
+    TaskLoss l =
+        task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, step_memory_.pointer());
     l.rows = {};
     backward(l.loss);
   }

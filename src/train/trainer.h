@@ -10,6 +10,7 @@
 
 #include "core/arena.h"
 #include "core/batch.h"
+#include "core/step_memory.h"
 #include "data/dataset.h"
 #include "models/decoder.h"
 #include "ops/grad_norm.h"
@@ -92,6 +93,7 @@ class Trainer {
   GradNorm grad_norm_;
   Arena arena_;
   StepState state_;
+  StepMemory step_memory_;  // state_ as kernels see it
   BatchTensors inputs_;
   Evaluator evaluator_;
   std::vector<Batch> batches_;
@@ -99,7 +101,8 @@ class Trainer {
   Probes probes_;
   int64_t steps_done_ = 0;
   int64_t training_flops_ = 0;
-  SourceLosses losses_;  // of the step under way
+  SourceLosses losses_;      // of the step under way
+  std::vector<float> host_;  // losses of a micro-batch, where the device's memory is not the host's
 };
 
 }  // namespace keel

@@ -67,6 +67,13 @@ TEST(ScalarMath, SigmoidWithinThreeUlp) {
                 [](double x) { return 1 / (1 + std::exp(-x)); }),
             3);
 }
+TEST(ScalarMath, ReciprocalWithinTwoUlp) {
+  for (const auto [low, high] : {std::pair(1e-30f, 1e-20f), std::pair(0.5f, 3.0f)}) {
+    EXPECT_LT(worst(
+                  low, high, [](auto v) { return reciprocal(v); }, [](double x) { return 1 / x; }),
+              2);
+  }
+}
 TEST(ScalarMath, ErfWithinThreeUlp) {
   EXPECT_LT(worst(
                 -5.0f, 5.0f, [](auto v) { return erf(v); }, [](double x) { return std::erf(x); }),
@@ -99,6 +106,9 @@ TEST(ScalarMath, Ends) {
   EXPECT_EQ(lane(s, kInf), 1);
   EXPECT_EQ(lane(s, -kInf), 0);
   EXPECT_EQ(lane(s, 0.0f), 0.5f);
+  auto one_over = [](auto x) { return reciprocal(x); };
+  EXPECT_EQ(lane(one_over, kInf), 0);
+  EXPECT_EQ(lane(one_over, -4.0f), -0.25f);
   auto r = [](auto x) { return erf(x); };
   EXPECT_EQ(lane(r, kInf), 1);
   EXPECT_EQ(lane(r, -kInf), -1);
@@ -108,6 +118,7 @@ TEST(ScalarMath, NanStaysNan) {
   EXPECT_TRUE(std::isnan(lane([](auto x) { return exp(x); }, kNan)));
   EXPECT_TRUE(std::isnan(lane([](auto x) { return tanh(x); }, kNan)));
   EXPECT_TRUE(std::isnan(lane([](auto x) { return sigmoid(x); }, kNan)));
+  EXPECT_TRUE(std::isnan(lane([](auto x) { return reciprocal(x); }, kNan)));
   EXPECT_TRUE(std::isnan(lane([](auto x) { return erf(x); }, kNan)));
 }
 

@@ -4,11 +4,9 @@
 #include "backend/cpu/gemm_table.h"
 
 namespace keel {
-namespace {
-
-// For shapes that were not measured: about eight slices of at least 2 Mflop each, cut along the
-// longer side first so that they stay near square.
-GemmCut by_size(int64_t m, int64_t n, int64_t k) {
+// About eight slices of at least 2 Mflop each, cut along the longer side first so that they stay
+// near square.
+GemmCut rule_cut(int64_t m, int64_t n, int64_t k) {
   const double flops = 2.0 * double(m) * double(n) * double(k);
   int slices = static_cast<int>(std::clamp(flops / 2e6, 1.0, 8.0));
   GemmCut cut;
@@ -21,8 +19,6 @@ GemmCut by_size(int64_t m, int64_t n, int64_t k) {
   return cut;
 }
 
-}  // namespace
-
 GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed,
                  DType type) {
   const GemmForm form = a_transposed   ? GemmForm::kWeightGradient
@@ -31,7 +27,7 @@ GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_tran
   for (const MeasuredCut& e : measured_cuts(type)) {
     if (e.m == m && e.n == n && e.k == k && e.form == form) return {e.rows, e.columns, e.pack};
   }
-  return by_size(m, n, k);
+  return rule_cut(m, n, k);
 }
 
 }  // namespace keel

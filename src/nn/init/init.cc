@@ -1,7 +1,9 @@
 #include "nn/init/init.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "core/device_memory.h"
 #include "core/parallel.h"
 #include "core/philox.h"
 #include "nn/init/gpt2.h"
@@ -21,6 +23,20 @@ void normals(std::array<uint32_t, 4> bits, double deviation, float* out, int n) 
   for (int i = 0; i < n; ++i) out[i] = z[i];
 }
 
+void fill_host(const Start& start, uint64_t seed, const std::string& name, float* w, int64_t size) {
+  if (start.kind == Start::Kind::kConstant) {
+    std::fill_n(w, size, static_cast<float>(start.value));
+    return;
+  }
+  const auto key = philox_key(seed, stream_of(name), 0);
+  parallel_ranges(size, 1 << 14, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += 4) {
+      const auto bits = philox_block(key, 0, static_cast<uint64_t>(i / 4));
+      normals(bits, start.value, w + i, static_cast<int>(std::min<int64_t>(4, end - i)));
+    }
+  });
+}
+
 }  // namespace
 
 const Registry<Init, const InitArgs&>& inits() {
@@ -33,20 +49,12 @@ const Registry<Init, const InitArgs&>& inits() {
 }
 
 void fill_start(const Start& start, uint64_t seed, const std::string& name, const Tensor& weight) {
-  if (weight.device() != DeviceKind::kCpu) return;
-  float* w = weight.data<float>();
-  const int64_t size = weight.size();
-  if (start.kind == Start::Kind::kConstant) {
-    for (int64_t i = 0; i < size; ++i) w[i] = static_cast<float>(start.value);
-    return;
-  }
-  const auto key = philox_key(seed, stream_of(name), 0);
-  parallel_ranges(size, 1 << 14, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i += 4) {
-      const auto bits = philox_block(key, 0, static_cast<uint64_t>(i / 4));
-      normals(bits, start.value, w + i, static_cast<int>(std::min<int64_t>(4, end - i)));
-    }
-  });
+  if (weight.device() == DeviceKind::kMeta) return;
+  const bool here = weight.device() == DeviceKind::kCpu;
+  const Tensor host =
+      here ? weight : persistent(weight.shape(), DType::kF32, DeviceKind::kCpu, "first values");
+  fill_host(start, seed, name, host.data<float>(), host.size());
+  if (!here) write(weight, host.raw());
 }
 
 }  // namespace keel
