@@ -28,9 +28,9 @@ Plan make_plan(const RunConfig& config, DType compute);
 // MemoryError with the numbers when the plan needs more than is available (0: not known).
 void check_memory(const Plan& plan, uint64_t available_bytes);
 
-// f32, or bf16 when asked for and the processor has it; DeviceError otherwise. "auto" measures the
-// model's largest product in both and takes bf16 if it is at least a tenth faster; `reason` says
-// so.
+// f32, or bf16 when asked for and the processor has it; DeviceError otherwise. "auto" takes a few
+// training steps of the model in both, on random tokens, and bf16 if it is at least a tenth faster;
+// `reason` says so.
 DType resolve_dtype(const RunConfig& config, std::string& reason);
 // DeviceError for cuda in a program without it.
 DeviceKind resolve_device(const RunConfig& config);
