@@ -36,7 +36,7 @@ Trainer::Trainer(const RunConfig& config, const Dataset* data, DeviceKind device
       task_(tasks().make(config.task)),
       params_(params_of(model_)),
       optimizer_(optimizers().make(config.optim.kind, params_)),
-      schedule_(make_schedule(config.schedule, config.train.steps)),
+      schedule_(make_schedule(config.schedule, config.train.steps, config.model.dim)),
       tree_(model_.parameters().flat_grads(), config.train.accumulate),
       grad_norm_(std::vector<Tensor>{model_.parameters().flat_grads()}),
       arena_(device),
@@ -79,8 +79,9 @@ void Trainer::begin_step() {
   for (const Batch& b : batches_) targets += targets_in(b);
   state_.step = steps_done_;
   state_.micro_step = static_cast<uint64_t>(steps_done_);
-  state_.factor = static_cast<float>(schedule_->factor(steps_done_));
-  state_.rate = static_cast<float>(schedule_->factor(steps_done_) * optimizer_->peak_rate());
+  const double factor = schedule_->factor(static_cast<double>(steps_done_));
+  state_.factor = static_cast<float>(factor);
+  state_.rate = static_cast<float>(factor * optimizer_->peak_rate() * schedule_->scale());
   state_.loss_scale = targets > 0 ? static_cast<float>(1.0 / targets) : 0.0f;
   state_.skip = 0;
   state_.nonfinite = 0;

@@ -69,7 +69,10 @@ TEST(EveryKindOfRun, SavesAndLoadsBitEqual) {
   for (const std::string& kind : run_kinds()) {
     for (const DType t : {DType::kF32, DType::kBf16}) {
       if (t == DType::kBf16 && !cpu_has_bf16()) continue;
-      SmallRun a(kMarkovRun, {kind, "seed.init=1"}, t), b(kMarkovRun, {kind, "seed.init=2"}, t);
+      // Some schedules rise by themselves and take no warm-up.
+      const std::string warmup = "schedule.warmup=0";
+      SmallRun a(kMarkovRun, {kind, warmup, "seed.init=1"}, t),
+          b(kMarkovRun, {kind, warmup, "seed.init=2"}, t);
       a->step();
       EXPECT_TRUE(std::isfinite(a->step().loss)) << kind;
       b->step();
