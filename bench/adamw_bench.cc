@@ -67,7 +67,7 @@ void seven_streams(benchmark::State& state) {
   const Tensor all = persistent({4, n}, DType::kF32, DeviceKind::kCpu, "a bench");
   float* const g = all.data<float>();
   for (auto _ : state) {
-    parallel_ranges(n, kernel::kAdamWPart, [&](int64_t begin, int64_t end) {
+    parallel_ranges(n, kernel::kUpdatePart, [&](int64_t begin, int64_t end) {
       for_lanes(end - begin, [&](int64_t i, int lanes) {
         const Vec x = load_n(g + begin + i, lanes);
         for (int k = 1; k < 4; ++k) {

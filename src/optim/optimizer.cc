@@ -16,6 +16,20 @@ void check_one(const Param& p, const char* what, const Tensor& t, DType dtype) {
 
 }  // namespace
 
+void decay_field(Fields& f, std::string& decay) {
+  f("decay", decay,
+    "\"rate\": a step takes rate * weight_decay off a weight; \"independent\": schedule factor * "
+    "weight_decay, whatever the peak rate (1e-4 is usual then)",
+    one_of({"rate", "independent"}));
+}
+
+void update_clip_field(Fields& f, double& bound) {
+  f("update_clip", bound,
+    "largest root mean square of a tensor's update, before the rate; larger ones are scaled down "
+    "to it; 0: no clipping",
+    at_least(0));
+}
+
 void check_params(const Params& params) {
   for (const Param& p : params) {
     check_one(p, "weight", p.weight, DType::kF32);

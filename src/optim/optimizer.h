@@ -33,6 +33,10 @@ struct Optimizer {
   virtual std::vector<StateTensor> state() const = 0;
 };
 
+// The keys `decay` and `update_clip` of the optimizers that have them.
+void decay_field(Fields& f, std::string& decay);
+void update_clip_field(Fields& f, double& bound);
+
 // Throws ShapeError naming the parameter when weight, gradient and copy do not fit together.
 void check_params(const Params& params);
 

@@ -14,7 +14,7 @@ namespace {
 Params params_of(const Decoder& model) {
   Params out;
   for (const Parameter& p : model.parameters().list()) {
-    out.push_back({p.name, p.weight, p.grad, p.copy, p.shape.axes() >= 2});
+    out.push_back({p.name, p.weight, p.grad, p.copy, p.shape.axes() >= 2 ? 1.0 : 0.0});
   }
   return out;
 }

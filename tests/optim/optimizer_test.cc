@@ -29,13 +29,13 @@ struct Model {
     copies = persistent({40}, DType::kBf16, DeviceKind::kCpu, "copies");
     const Tensor start = normal_tensor({40}, 1);
     std::copy_n(start.data<float>(), 40, weights.data<float>());
-    const auto at = [&](const char* name, int64_t begin, const Shape& shape, bool decay) {
+    const auto at = [&](const char* name, int64_t begin, const Shape& shape, double decay) {
       const int64_t end = begin + shape.size();
       const auto part = [&](const Tensor& t) { return t.slice(0, begin, end).view(shape); };
       params.push_back({name, part(weights), part(grads), bf16 ? part(copies) : Tensor(), decay});
     };
-    at("matrix", 0, {7, 5}, true);
-    at("vector", 35, {5}, false);
+    at("matrix", 0, {7, 5}, 1);
+    at("vector", 35, {5}, 0);
   }
   void gradient(uint64_t seed) {
     const Tensor g = normal_tensor({40}, seed);
@@ -183,7 +183,8 @@ TEST(OptimConfig, Defaults) {
   std::string text;
   for (const KeyValue& kv : flatten(config)) text += kv.key + "=" + kv.value + " ";
   EXPECT_EQ(text,
-            "kind=\"adamw\" lr=0.001 betas=[0.9, 0.95] eps=1e-08 weight_decay=0.1 decay=\"rate\" ");
+            "kind=\"adamw\" lr=0.001 betas=[0.9, 0.95] eps=1e-08 weight_decay=0.1 decay=\"rate\" "
+            "update_clip=0.0 ");
   EXPECT_EQ(make("lr = 0.5", model.params)->peak_rate(), 0.5);
   EXPECT_EQ(ClipConfig{}.norm, 1);
 }
