@@ -1,4 +1,5 @@
-// AdamW, gradient norm and the gradient tree: GB/s. Floors: 28, 4 and 12 bytes a parameter.
+// Optimizers, gradient norm and the gradient tree: GB/s. Floors: AdamW's 28 bytes a parameter, 4
+// and 12; the others' are given where they are.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -41,6 +42,25 @@ void adamw(benchmark::State& state, bool copy) {
 }
 BENCHMARK_CAPTURE(adamw, f32, false)->Apply(sizes);
 BENCHMARK_CAPTURE(adamw, with_bf16_copy, true)->Apply(sizes);
+
+// `bytes` a parameter, each pass over memory counted.
+void optimizer(benchmark::State& state, const char* kind, int64_t bytes) {
+  const int64_t n = state.range(0);
+  Params params = one_param(n);
+  params[0].copy = Tensor();
+  params[0].weight = params[0].weight.view({n / 100, 100});
+  params[0].grad = params[0].grad.view({n / 100, 100});
+  std::fill_n(params[0].grad.data<float>(), n, 1e-3f);
+  const auto optimizer = optimizers().make(kind, params);
+  StepState step;
+  step.rate = 1e-4f;
+  for (auto _ : state) optimizer->step(&step);
+  report(state, n * bytes);
+}
+BENCHMARK_CAPTURE(optimizer, sgd, "sgd", 20)->Apply(sizes);
+BENCHMARK_CAPTURE(optimizer, lion, "lion", 20)->Apply(sizes);
+BENCHMARK_CAPTURE(optimizer, stable_adamw, "stable_adamw", 36)->Apply(sizes);
+BENCHMARK_CAPTURE(optimizer, adafactor, "adafactor", 20)->Apply(sizes);
 
 void grad_norm(benchmark::State& state) {
   const int64_t n = state.range(0);

@@ -54,9 +54,8 @@ void adamw(Cpu&, const AdamW& a) {
         [&](double sum, double n) {
           return update_clip(s.unbias * std::sqrt(sum / n), a.update_clip);
         });
-    for_scaled_parts(a.parts, a.sums, [&](const UpdatePart& p, float scale) {
-      second_pass(p, kept(p), scale, s);
-    });
+    for_scaled_parts(a.parts, a.sums,
+                     [&](const UpdatePart& p, float scale) { second_pass(p, kept(p), scale, s); });
     return;
   }
   for_parts(a.parts, [&](const UpdatePart& p) {

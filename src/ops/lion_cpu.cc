@@ -1,5 +1,4 @@
 #include "ops/lion.h"
-
 #include "ops/lion_math.h"
 #include "ops/update_cpu.h"
 

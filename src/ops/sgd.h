@@ -1,5 +1,6 @@
-// Stochastic gradient descent with momentum over flat f32 memory, as PyTorch defines it (Sutskever et
-// al., 2013, without dampening): b = momentum * b + g; the update is b or, Nesterov's, g + momentum
+// Stochastic gradient descent with momentum over flat f32 memory, as PyTorch defines it (Sutskever
+// et al., 2013, without dampening): b = momentum * b + g; the update is b or, Nesterov's, g +
+// momentum
 // * b; w -= rate * update. Coupled decay is part of g: g += weight_decay * w.
 #pragma once
 

@@ -1,5 +1,4 @@
 #include "ops/sgd.h"
-
 #include "ops/sgd_math.h"
 #include "ops/update_cpu.h"
 
@@ -36,8 +35,7 @@ double first_pass(const Sgd& a, const UpdatePart& p) {
   const SgdScalars s = scalars(a, p);
   return sum_lanes(p.size, [&](int64_t i, int n) {
     Vec g = load_n(p.grad + i, n);
-    const Vec m =
-        sgd_momentum(load_n(p.weight + i, n), g, p.m ? load_n(p.m + i, n) : Vec(0.0f), s);
+    const Vec m = sgd_momentum(load_n(p.weight + i, n), g, p.m ? load_n(p.m + i, n) : Vec(0.0f), s);
     if (p.m) store_n(p.m + i, m, n);
     const Vec u = sgd_direction(g, m, s);
     return u * u;

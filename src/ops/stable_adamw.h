@@ -1,6 +1,6 @@
-// StableAdamW (Wortsman et al., arXiv 2304.13013, algorithm 2): AdamW whose rate is divided, in each
-// tensor, by max(1, RMS_t), RMS_t = sqrt(mean(g^2 / max(v_hat, eps^2))), v_hat the second moment
-// with its bias corrected. Decay by the rate uses the divided rate, as the algorithm has it.
+// StableAdamW (Wortsman et al., arXiv 2304.13013, algorithm 2): AdamW whose rate is divided, in
+// each tensor, by max(1, RMS_t), RMS_t = sqrt(mean(g^2 / max(v_hat, eps^2))), v_hat the second
+// moment with its bias corrected. Decay by the rate uses the divided rate, as the algorithm has it.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,7 @@
-#include "ops/stable_adamw.h"
-
 #include <limits>
 
 #include "ops/adamw_math.h"
+#include "ops/stable_adamw.h"
 #include "ops/update_cpu.h"
 
 namespace keel::kernel {

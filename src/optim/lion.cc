@@ -15,9 +15,8 @@ Lion::Lion(const Config& config, const Params& params) : config_(config), moment
 
 void Lion::step(const StepState* state) {
   on_device(moments_.updates(), [&](auto& dev) {
-    kernel::lion(dev,
-                 {moments_.parts(), config_.betas[0], config_.betas[1], config_.weight_decay,
-                  config_.decay == "independent", state, moments_.updates()});
+    kernel::lion(dev, {moments_.parts(), config_.betas[0], config_.betas[1], config_.weight_decay,
+                       config_.decay == "independent", state, moments_.updates()});
   });
 }
 

@@ -1,5 +1,5 @@
-// The Lion optimizer: every element moves by the rate, whatever its gradient's size. Usual rates are 3
-// to 10 times below AdamW's, decays as much above; it prefers large batches.
+// The Lion optimizer: every element moves by the rate, whatever its gradient's size. Usual rates
+// are 3 to 10 times below AdamW's, decays as much above; it prefers large batches.
 #pragma once
 
 #include "ops/lion.h"

@@ -14,9 +14,9 @@ Moments::Moments(const Params& params, std::vector<std::string> names)
     parts += (p.weight.size() + kernel::kUpdatePart - 1) / kernel::kUpdatePart;
   }
   for (const std::string& name : names_) {
-    moments_.push_back(persistent({size}, DType::kF32, device,
-                                  name == "m" ? "the optimizer's first moments"
-                                              : "the optimizer's second moments"));
+    moments_.push_back(persistent(
+        {size}, DType::kF32, device,
+        name == "m" ? "the optimizer's first moments" : "the optimizer's second moments"));
   }
   updates_ = persistent({1}, DType::kI32, device, "the optimizer's counter");
   partial_ = persistent({2 * std::max<int64_t>(parts, 1)}, DType::kF32, device,

@@ -31,6 +31,8 @@ struct Optimizer {
   virtual void step(const StepState* state) = 0;
   // Names are unique and stay the same from run to run. Writing into the tensors restores them.
   virtual std::vector<StateTensor> state() const = 0;
+  // Memory beside state() that grows with the model.
+  virtual int64_t working_bytes() const { return 0; }
 };
 
 // The keys `decay` and `update_clip` of the optimizers that have them.

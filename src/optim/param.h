@@ -13,12 +13,12 @@ namespace keel {
 enum class Group : uint8_t { kEmbedding, kHead, kMatrix, kVector };
 
 struct Param {
-  std::string name;      // "blocks.0.attention.q.weight"
-  Tensor weight;         // f32 master weight, contiguous
-  Tensor grad;           // f32, same shape
-  Tensor copy;           // bf16 working copy of the weight, same shape; empty when training in f32
-  double decay = 0;      // what the optimizer's weight decay is multiplied by
-  double rate = 1;       // what its rate is multiplied by
+  std::string name;  // "blocks.0.attention.q.weight"
+  Tensor weight;     // f32 master weight, contiguous
+  Tensor grad;       // f32, same shape
+  Tensor copy;       // bf16 working copy of the weight, same shape; empty when training in f32
+  double decay = 0;  // what the optimizer's weight decay is multiplied by
+  double rate = 1;   // what its rate is multiplied by
   Group group = Group::kMatrix;
 };
 using Params = std::vector<Param>;

@@ -32,8 +32,8 @@ void Sgd::Config::validate(Errors& errors) const {
 
 Sgd::Sgd(const Config& config, const Params& params)
     : config_(config),
-      moments_(params, config.momentum > 0 ? std::vector<std::string>{"m"}
-                                           : std::vector<std::string>{}) {}
+      moments_(params,
+               config.momentum > 0 ? std::vector<std::string>{"m"} : std::vector<std::string>{}) {}
 
 void Sgd::step(const StepState* state) {
   on_device(moments_.updates(), [&](auto& dev) {

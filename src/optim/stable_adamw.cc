@@ -17,10 +17,9 @@ StableAdamW::StableAdamW(const Config& config, const Params& params)
 
 void StableAdamW::step(const StepState* state) {
   on_device(moments_.updates(), [&](auto& dev) {
-    kernel::stable_adamw(
-        dev, {moments_.parts(), config_.betas[0], config_.betas[1], config_.eps,
-              config_.weight_decay, config_.decay == "independent", state, moments_.updates(),
-              moments_.sums()});
+    kernel::stable_adamw(dev, {moments_.parts(), config_.betas[0], config_.betas[1], config_.eps,
+                               config_.weight_decay, config_.decay == "independent", state,
+                               moments_.updates(), moments_.sums()});
   });
 }
 

@@ -1,5 +1,5 @@
-// StableAdamW: AdamW with the update clipping of Adafactor, its rate lowered in each tensor by how far
-// the gradient is above its second moment. It takes the place of gradient clipping.
+// StableAdamW: AdamW with the update clipping of Adafactor, its rate lowered in each tensor by how
+// far the gradient is above its second moment. It takes the place of gradient clipping.
 #pragma once
 
 #include "ops/stable_adamw.h"

@@ -210,6 +210,7 @@ MemoryUse Trainer::memory() const {
   while ((int64_t{1} << levels) < config_.train.accumulate) ++levels;
   m.gradients *= 1 + levels;
   for (const StateTensor& s : state()) m.optimizer += static_cast<int64_t>(s.tensor.bytes());
+  m.optimizer += optimizer_->working_bytes();
   m.activations = static_cast<int64_t>(arena_.bytes());
   return m;
 }

@@ -12,8 +12,13 @@
 #include "harness/config_coverage.h"
 #include "harness/golden.h"
 #include "ops/grad_norm.h"
+#include "optim/adafactor.h"
 #include "optim/clip.h"
+#include "optim/lion.h"
+#include "optim/muon.h"
 #include "optim/schedule.h"
+#include "optim/sgd.h"
+#include "optim/stable_adamw.h"
 
 namespace keel::test {
 namespace {
@@ -71,7 +76,10 @@ class EveryOptimizer : public testing::TestWithParam<std::string> {
 
 TEST_P(EveryOptimizer, DescendsAQuadratic) {
   Model model;
-  const auto optimizer = make_default(model);
+  OptimConfig config;
+  config.kind.select(GetParam());
+  if (GetParam() == "muon") config.kind.options_as<Muon::Config>().adamw.lr = 0.02;
+  const auto optimizer = optimizers().make(config.kind, model.params);
   const auto distance = [&] {
     double sum = 0;
     for (float w : to_host(model.weights)) sum += double(w) * w;
@@ -168,6 +176,15 @@ TEST(OptimConfig, EveryMemberIsWalked) {
   harness::expect_all_walked<ClipConfig>("ClipConfig");
 }
 
+TEST(OptimConfig, EveryMemberOfEveryKindIsWalked) {
+  harness::expect_all_walked<AdamW::Config>("adamw");
+  harness::expect_all_walked<StableAdamW::Config>("stable_adamw");
+  harness::expect_all_walked<Adafactor::Config>("adafactor");
+  harness::expect_all_walked<Sgd::Config>("sgd");
+  harness::expect_all_walked<Lion::Config>("lion");
+  harness::expect_all_walked<Muon::Config>("muon");
+}
+
 TEST(OptimConfig, SchedulesRoundTrip) {
   for (const std::string& kind : schedules().names()) {
     ScheduleConfig config, again;
@@ -190,7 +207,7 @@ TEST(OptimConfig, Defaults) {
 }
 
 // Ten updates with warm-up, half a cosine and a clip that is active in some of them.
-void follow_pytorch(const std::string& name, const std::string& toml) {
+void follow_pytorch(const std::string& name, const std::string& toml, double error = 3e-7) {
   const Golden golden("optim.safetensors");
   const auto rates = golden.doubles(name + ".rate");
   const auto norms = to_host(golden.tensor(name + ".norm"));
@@ -217,8 +234,8 @@ void follow_pytorch(const std::string& name, const std::string& toml) {
     EXPECT_NEAR(s.rate, rates[size_t(step)], 1e-9);
     EXPECT_NEAR(s.grad_norm, norms[size_t(step)], 1e-6 * norms[size_t(step)]);
     optimizer->step(&s);
-    EXPECT_LT(relative_error(model.params[0].weight, at(".matrix", {7, 5})), 3e-7) << step;
-    EXPECT_LT(relative_error(model.params[1].weight, at(".vector", {5})), 3e-7) << step;
+    EXPECT_LT(relative_error(model.params[0].weight, at(".matrix", {7, 5})), error) << step;
+    EXPECT_LT(relative_error(model.params[1].weight, at(".vector", {5})), error) << step;
   }
   EXPECT_EQ(clipped, 7);
 }
@@ -226,6 +243,16 @@ void follow_pytorch(const std::string& name, const std::string& toml) {
 TEST(AdamWOptimizer, FollowsPyTorch) { follow_pytorch("rate", "lr = 0.01"); }
 TEST(AdamWOptimizer, FollowsPyTorchWithIndependentDecay) {
   follow_pytorch("independent", "lr = 0.01\ndecay = 'independent'\nweight_decay = 0.01");
+}
+
+TEST(SgdOptimizer, FollowsPyTorch) {
+  follow_pytorch("sgd", "kind = 'sgd'\nlr = 0.01\nnesterov = true\nweight_decay = 0.1");
+}
+TEST(MuonOptimizer, FollowsPyTorch) {
+  follow_pytorch("muon",
+                 "kind = 'muon'\nlr = 0.01\nweight_decay = 0.1\nadamw.lr = 0.01\n"
+                 "adamw.weight_decay = 0",
+                 1e-5);
 }
 
 TEST(AdamWOptimizer, DecayNeedsNoGradient) {
