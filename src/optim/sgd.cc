@@ -9,6 +9,12 @@ kernel::SgdDecay decay_named(const std::string& name) {
   return kernel::SgdDecay::kCoupled;
 }
 
+std::vector<std::string> moments_of(const Sgd::Config& config) {
+  std::vector<std::string> names;
+  if (config.momentum > 0) names.emplace_back("m");
+  return names;
+}
+
 }  // namespace
 
 void Sgd::Config::fields(Fields& f) {
@@ -31,9 +37,7 @@ void Sgd::Config::validate(Errors& errors) const {
 }
 
 Sgd::Sgd(const Config& config, const Params& params)
-    : config_(config),
-      moments_(params,
-               config.momentum > 0 ? std::vector<std::string>{"m"} : std::vector<std::string>{}) {}
+    : config_(config), moments_(params, moments_of(config)) {}
 
 void Sgd::step(const StepState* state) {
   on_device(moments_.updates(), [&](auto& dev) {

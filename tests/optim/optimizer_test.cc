@@ -13,7 +13,9 @@
 #include "harness/golden.h"
 #include "ops/grad_norm.h"
 #include "optim/adafactor.h"
-#include "optim/clip.h"
+#include "optim/clip_adagc.h"
+#include "optim/clip_global.h"
+#include "optim/clip_zclip.h"
 #include "optim/lion.h"
 #include "optim/muon.h"
 #include "optim/schedule.h"
@@ -183,6 +185,12 @@ TEST(OptimConfig, EveryMemberOfEveryKindIsWalked) {
   harness::expect_all_walked<Sgd::Config>("sgd");
   harness::expect_all_walked<Lion::Config>("lion");
   harness::expect_all_walked<Muon::Config>("muon");
+  harness::expect_all_walked<GroupConfig>("groups.vector");
+  harness::expect_all_walked<GroupsConfig>("groups");
+  harness::expect_all_walked<QkClipConfig>("qk_clip");
+  harness::expect_all_walked<GlobalClip::Config>("global");
+  harness::expect_all_walked<AdaGcClip::Config>("adagc");
+  harness::expect_all_walked<ZClip::Config>("zclip");
 }
 
 TEST(OptimConfig, SchedulesRoundTrip) {
@@ -199,11 +207,14 @@ TEST(OptimConfig, Defaults) {
   const OptimConfig config;
   std::string text;
   for (const KeyValue& kv : flatten(config)) text += kv.key + "=" + kv.value + " ";
-  EXPECT_EQ(text,
-            "kind=\"adamw\" lr=0.001 betas=[0.9, 0.95] eps=1e-08 weight_decay=0.1 decay=\"rate\" "
-            "update_clip=0.0 ");
+  EXPECT_EQ(
+      text,
+      "kind=\"adamw\" lr=0.001 betas=[0.9, 0.95] eps=1e-08 weight_decay=0.1 decay=\"rate\" "
+      "update_clip=0.0 groups.embedding.rate=1.0 groups.embedding.decay=1.0 groups.head.rate=1.0 "
+      "groups.head.decay=1.0 groups.matrix.rate=1.0 groups.matrix.decay=1.0 groups.vector.rate=1.0 "
+      "groups.vector.decay=0.0 qk_clip.tau=0.0 ");
   EXPECT_EQ(make("lr = 0.5", model.params)->peak_rate(), 0.5);
-  EXPECT_EQ(ClipConfig{}.norm, 1);
+  EXPECT_EQ(ClipConfig{}.kind.options_as<GlobalClip::Config>().norm, 1);
 }
 
 // Ten updates with warm-up, half a cosine and a clip that is active in some of them.

@@ -21,6 +21,7 @@ namespace {
 TEST(RunConfig, EveryMemberIsAKey) {
   harness::expect_all_walked<RunConfig>("run");
   harness::expect_all_walked<TrainConfig>("train");
+  harness::expect_all_walked<BatchWarmupConfig>("batch_warmup");
   harness::expect_all_walked<SeedConfig>("seed");
   harness::expect_all_walked<EvalConfig>("eval");
   harness::expect_all_walked<CheckpointConfig>("checkpoint");
@@ -52,6 +53,7 @@ std::vector<std::string> run_kinds() {
   std::vector<std::string> out = model_kinds("model.");
   for (const std::string& k : optimizers().names()) out.push_back("optim.kind=" + k);
   for (const std::string& k : schedules().names()) out.push_back("schedule.kind=" + k);
+  for (const std::string& k : clips().names()) out.push_back("clip.kind=" + k);
   for (const std::string& k : tasks().names()) out.push_back("task.kind=" + k);
   return out;
 }
