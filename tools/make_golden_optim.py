@@ -21,14 +21,41 @@ def warm_cosine(optimizer):
     return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [WARMUP])
 
 
-def adamw(out, name, decay, independent):
+def adamw(matrix, vector, decay):
+    groups = [{"params": [matrix], "weight_decay": decay}, {"params": [vector], "weight_decay": 0}]
+    return [torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, eps=EPS)]
+
+
+def sgd(matrix, vector, decay):
+    groups = [{"params": [matrix], "weight_decay": decay}, {"params": [vector], "weight_decay": 0}]
+    return [torch.optim.SGD(groups, lr=PEAK, momentum=0.9, nesterov=True)]
+
+
+def muon(matrix, vector, decay):
+    """The matrix by Muon, the vector by AdamW."""
+    return [torch.optim.Muon([matrix], lr=PEAK, weight_decay=decay),
+            torch.optim.AdamW([vector], lr=PEAK, betas=BETAS, eps=EPS, weight_decay=0)]
+
+
+def newton_schulz_f32(grad, coefficients, steps, eps):
+    """What torch.optim.Muon does in bf16."""
+    a, b, c = coefficients
+    x = grad.T if grad.size(0) > grad.size(1) else grad
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if grad.size(0) > grad.size(1) else x
+
+
+def updates(out, name, make, decay, independent=False):
     """Ten updates of a matrix (with decay) and a vector (without), the clip active in some."""
     torch.manual_seed(1)
     matrix = torch.nn.Parameter(torch.randn(7, 5))
     vector = torch.nn.Parameter(torch.randn(5))
-    groups = [{"params": [matrix], "weight_decay": decay}, {"params": [vector], "weight_decay": 0}]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, eps=EPS)
-    schedule = warm_cosine(optimizer)
+    optimizers = make(matrix, vector, decay)
+    schedules = [warm_cosine(o) for o in optimizers]
+    optimizer = optimizers[0]
     out[f"{name}.matrix.start"] = matrix.detach().clone()
     out[f"{name}.vector.start"] = vector.detach().clone()
     kept = {k: [] for k in ("matrix.grad", "vector.grad", "matrix", "vector", "norm", "rate")}
@@ -42,8 +69,9 @@ def adamw(out, name, decay, independent):
         kept["rate"].append(torch.tensor(rate, dtype=torch.float64))
         if independent:  # the rate times this is the schedule's factor times `decay`
             optimizer.param_groups[0]["weight_decay"] = decay / PEAK
-        optimizer.step()
-        schedule.step()
+        for o, s in zip(optimizers, schedules):
+            o.step()
+            s.step()
         kept["matrix"].append(matrix.detach().clone())
         kept["vector"].append(vector.detach().clone())
     for key, values in kept.items():
@@ -88,8 +116,11 @@ def cross_entropy(out):
 def main():
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "tests/golden")
     optim, head = {}, {}
-    adamw(optim, "rate", 0.1, independent=False)
-    adamw(optim, "independent", 0.01, independent=True)
+    torch.optim._muon._zeropower_via_newtonschulz = newton_schulz_f32
+    updates(optim, "rate", adamw, 0.1)
+    updates(optim, "independent", adamw, 0.01, independent=True)
+    updates(optim, "sgd", sgd, 0.1)
+    updates(optim, "muon", muon, 0.1)
     schedules(optim)
     cross_entropy(head)
     about = {"made by": "tools/make_golden_optim.py", "torch": torch.__version__.split("+")[0]}

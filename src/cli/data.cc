@@ -72,11 +72,13 @@ int run(const DataShowArgs& args) {
   Arena arena(device);
   BatchTensors inputs(c.train.batch, c.model.context, device);
   Evaluator evaluator(*m.model, *task, arena, inputs);
+  const BatchRamp ramp(c);
+  const int64_t begin = ramp.sequences_before(args.step - 1);
   print(fmt::format("step {}: sequences {} to {}, losses with the weights of {}\n", args.step,
-                    (args.step - 1) * c.sequences(), args.step * c.sequences() - 1, m.path));
+                    begin, ramp.sequences_before(args.step) - 1, m.path));
   Batch batch;
-  for (int64_t micro = 0; micro < c.train.accumulate; ++micro) {
-    const int64_t first = (args.step - 1) * c.sequences() + micro * c.train.batch;
+  for (int64_t micro = 0; micro < ramp.micro_batches(args.step - 1); ++micro) {
+    const int64_t first = begin + micro * c.train.batch;
     data->train_batch(first, c.train.batch, batch);
     const std::vector<double> losses = evaluator.row_losses(batch);
     for (int64_t r = 0; r < batch.rows; ++r) {

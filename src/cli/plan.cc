@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/rig.h"
 #include "lab/text.h"
+#include "train/batch_ramp.h"
 #include "train/environment.h"
 
 namespace keel {
@@ -34,7 +35,11 @@ Probe probe(PlannedConfig planned) {
   const double median = quantile(seconds_of(steps), 0.5);
   Probe p;
   p.tokens_per_second = static_cast<double>(steps.back().result.tokens) / median;
-  p.seconds = median * static_cast<double>(c.train.steps);
+  const BatchRamp ramp(c);
+  const int64_t last = kDiscarded + kProbed;
+  const int64_t a_step = ramp.sequences_before(last) - ramp.sequences_before(last - 1);
+  p.seconds = median * static_cast<double>(ramp.sequences_before(c.train.steps)) /
+              static_cast<double>(a_step);
   const int64_t available = rig.data->eval_tokens();
   if (available == 0) return p;
   const int64_t some = 2 * c.train.batch * c.model.context;
@@ -81,9 +86,11 @@ std::string plan_text(const PlannedConfig& planned) {
   out += fmt::format(
       "work\n  a token           {} flops\n  a step            {} tokens, {} flops\n",
       short_count(static_cast<double>(p.flops_per_token)), grouped(step_tokens), short_count(work));
-  out += fmt::format("  the run           {} steps, {} tokens, {} flops\n", grouped(c.train.steps),
-                     grouped(c.train.steps * step_tokens),
-                     short_count(work * static_cast<double>(c.train.steps)));
+  const int64_t run_tokens = BatchRamp(c).sequences_before(c.train.steps) * c.model.context;
+  out += fmt::format(
+      "  the run           {} steps, {} tokens, {} flops\n", grouped(c.train.steps),
+      grouped(run_tokens),
+      short_count(static_cast<double>(p.flops_per_token) * static_cast<double>(run_tokens)));
   return out;
 }
 

@@ -146,7 +146,7 @@ std::optional<RunOutcome> finished_already(const Session& s) {
   const RunSummary sums = summarize(data);
   RunOutcome o;
   o.steps = s.resumed_at;
-  o.tokens = o.steps * s.config.sequences() * s.config.model.context;
+  o.tokens = s.trainer->sequences_in(o.steps) * s.config.model.context;
   o.val_loss = known(sums.val_loss);
   o.train_loss = known(sums.train_loss);
   o.tokens_per_second = known(sums.tokens_per_second);

@@ -6,29 +6,22 @@
 #include <span>
 
 #include "core/device.h"
-#include "core/dtype.h"
 #include "core/step_state.h"
 #include "core/tensor.h"
+#include "ops/update.h"
 
 namespace keel::kernel {
 
-// Memory that one thread updates: at most kAdamWPart elements.
-struct AdamWPart {
-  float* weight;
-  const float* grad;
-  float *m, *v;
-  bf16* copy;  // null: none
-  int64_t size;
-  bool decay;
-};
-constexpr int64_t kAdamWPart = 1 << 15;
-
 struct AdamW {
-  std::span<const AdamWPart> parts;  // on the device
+  std::span<const UpdatePart> parts;  // on the device
   double beta1, beta2, eps, weight_decay;
   bool independent;        // decay by factor * weight_decay instead of rate * weight_decay
   const StepState* state;  // rate, factor, clip_coefficient, skip
   Tensor updates;          // i32 [1]: updates made so far, for the bias correction; counted up
+  // Not 0: of each tensor the root mean square of the update (before rate and decay) is held at or
+  // below this. A second pass over the moments.
+  double update_clip = 0;
+  UpdateSums sums{};
 };
 void adamw(Cpu&, const AdamW&);
 

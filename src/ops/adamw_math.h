@@ -5,6 +5,7 @@
 
 #include "backend/scalar_math.h"
 #include "core/step_state.h"
+#include "ops/update_math.h"
 
 namespace keel {
 
@@ -15,15 +16,13 @@ struct AdamWScalars {
   float beta2;
   float root_correction;  // 1 / sqrt(1 - beta2^t)
   float eps;
-  float step;    // rate / (1 - beta1^t)
-  float shrink;  // 1 - decay of this step
+  float step;     // rate / (1 - beta1^t)
+  double unbias;  // 1 / (1 - beta1^t)
 };
 
 // t = 1 for the first update.
 KEEL_HD inline AdamWScalars adamw_scalars(const StepState& s, double beta1, double beta2,
-                                          double eps, double weight_decay, bool independent,
-                                          double t) {
-  const double decay = static_cast<double>(independent ? s.factor : s.rate) * weight_decay;
+                                          double eps, double t) {
   return {s.clip_coefficient,
           static_cast<float>(1 - beta1),
           static_cast<float>(1 - beta2),
@@ -31,17 +30,28 @@ KEEL_HD inline AdamWScalars adamw_scalars(const StepState& s, double beta1, doub
           static_cast<float>(1 / ::sqrt(1 - ::pow(beta2, t))),
           static_cast<float>(eps),
           static_cast<float>(s.rate / (1 - ::pow(beta1, t))),
-          static_cast<float>(1 - decay)};
+          1 / (1 - ::pow(beta1, t))};
 }
 
-// PyTorch's order of operations: decay, then moments, then the step.
 template <class V>
-KEEL_HD void adamw_update(V& w, V g, V& m, V& v, V shrink, const AdamWScalars& s) {
+KEEL_HD void adamw_moments(V g, V& m, V& v, const AdamWScalars& s) {
   g = g * V(s.gradient);
   m = fma(g - m, V(s.keep1), m);
   v = fma(g * g, V(s.keep2), v * V(s.beta2));
-  const V denominator = fma(sqrt(v), V(s.root_correction), V(s.eps));
-  w = w * shrink - V(s.step) * (m / denominator);
+}
+
+// Up to the first moment's bias correction, which is part of the step.
+template <class V>
+KEEL_HD V adamw_direction(V m, V v, const AdamWScalars& s) {
+  return m / fma(sqrt(v), V(s.root_correction), V(s.eps));
+}
+
+// PyTorch's order of operations: decay, then moments, then the step (s.step, times what the tensor
+// has of its own).
+template <class V>
+KEEL_HD void adamw_update(V& w, V g, V& m, V& v, V shrink, V step, const AdamWScalars& s) {
+  adamw_moments(g, m, v, s);
+  w = w * shrink - step * adamw_direction(m, v, s);
 }
 
 }  // namespace keel

@@ -39,6 +39,9 @@ class GradNorm {
   // clip_coefficient = min(1, clip / (norm + 1e-6)), or 1 when clip is 0 (off). When the norm is
   // not finite the coefficient is 1 and nonfinite and skip are set; they are never cleared here.
   void compute(float clip, StepState* state) const;
+  // Of the last compute(): memory of one f64 for each kGradNormPart elements of each gradient in
+  // turn, the sum of their squares.
+  const Tensor& partial() const { return partial_; }
 
  private:
   std::vector<Tensor> grads_;  // keep the memory alive

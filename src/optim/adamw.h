@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/adamw.h"
+#include "optim/moments.h"
 #include "optim/optimizer.h"
 
 namespace keel {
@@ -15,6 +16,7 @@ class AdamW final : public Optimizer {
     double eps = 1e-8;
     double weight_decay = 0.1;
     std::string decay = "rate";
+    double update_clip = 0;
     void fields(Fields& f) override;
   };
 
@@ -23,15 +25,11 @@ class AdamW final : public Optimizer {
 
   double peak_rate() const override { return config_.lr; }
   void step(const StepState* state) override;
-  std::vector<StateTensor> state() const override;
+  std::vector<StateTensor> state() const override { return moments_.state(); }
 
  private:
-  void add_parts(const Param& p, float* m, float* v);
-
   Config config_;
-  Params params_;
-  Tensor m_, v_, updates_;
-  std::vector<kernel::AdamWPart> parts_;
+  Moments moments_;
 };
 
 }  // namespace keel

@@ -18,6 +18,12 @@ class GradientTree {
   // flat buffer; k >= 1 micro-batches make a step. Throws ShapeError, MemoryError.
   GradientTree(const Tensor& gradients, int64_t k);
 
+  // Begins a step of k micro-batches, at most as many as the constructor was told; forgets the step
+  // under way.
+  void begin(int64_t k) {
+    k_ = k;
+    taken_ = 0;
+  }
   // Takes the next micro-batch's gradient. After the k-th the sum of all k is in `gradients`, and
   // the next call begins the next step.
   void add();

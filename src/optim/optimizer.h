@@ -31,17 +31,45 @@ struct Optimizer {
   virtual void step(const StepState* state) = 0;
   // Names are unique and stay the same from run to run. Writing into the tensors restores them.
   virtual std::vector<StateTensor> state() const = 0;
+  // Memory beside state() that grows with the model.
+  virtual int64_t working_bytes() const { return 0; }
 };
+
+// The keys `decay` and `update_clip` of the optimizers that have them.
+void decay_field(Fields& f, std::string& decay);
+void update_clip_field(Fields& f, double& bound);
 
 // Throws ShapeError naming the parameter when weight, gradient and copy do not fit together.
 void check_params(const Params& params);
 
 const Registry<Optimizer, const Params&>& optimizers();
 
+// What the rate and the weight decay of a group of parameters are multiplied by.
+struct GroupConfig final : Config {
+  double rate = 1, decay = 1;
+  void fields(Fields& f) override;
+};
+
+// Token and position tables; the untied head; matrices of the blocks; gains, biases and whatever
+// else has one axis.
+struct GroupsConfig final : Config {
+  GroupConfig embedding, head, matrix, vector;
+  GroupsConfig() { vector.decay = 0; }
+  void fields(Fields& f) override;
+  const GroupConfig& of(Group group) const;
+};
+
+struct QkClipConfig final : Config {
+  double tau = 0;
+  void fields(Fields& f) override;
+};
+
 // The table [optim].
 struct OptimConfig final : Config {
   Variant<Optimizer, const Params&> kind{optimizers(), "adamw"};
-  void fields(Fields& f) override { f.kind(kind, "what turns gradients into updates"); }
+  GroupsConfig groups;
+  QkClipConfig qk_clip;
+  void fields(Fields& f) override;
 };
 
 }  // namespace keel

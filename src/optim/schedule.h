@@ -12,6 +12,7 @@ namespace keel {
 struct ScheduleArgs {
   int64_t warmup = 0;  // steps
   int64_t steps = 0;   // length of the schedule, the warm-up included
+  int64_t dim = 0;     // width of the model
 };
 
 class Schedule {
@@ -22,15 +23,20 @@ class Schedule {
   virtual ~Schedule() = default;
 
   // Factor in [0, 1] of step s, counted from 0: (s + 1) / warmup during the warm-up (s < warmup),
-  // then shape(s); from step `steps` on the value of that step.
-  double factor(int64_t step) const;
+  // then shape(s); from step `steps` on the value of that step. Steps are those of a full batch:
+  // while the batch grows they are fractions, and s + 1 is what has been seen at the step's end.
+  double factor(double step) const;
+  // What the optimizer's rate is multiplied by at factor 1.
+  virtual double scale() const { return 1; }
   const ScheduleArgs& args() const { return args_; }
 
  protected:
-  // s in [warmup, steps]; 1 at the start (inverse_sqrt: one step earlier), never rising.
-  virtual double shape(int64_t s) const = 0;
+  // s in [warmup, steps].
+  virtual double shape(double s) const = 0;
   // 0 in step `warmup`, 1 in step `steps`.
-  double progress(int64_t s) const;
+  double progress(double s) const;
+  // ConfigError if there is a warm-up beside a shape that rises by itself.
+  void refuse_warmup(const char* kind) const;
 
  private:
   ScheduleArgs args_;
@@ -45,15 +51,20 @@ struct ScheduleConfig final : Config {
   int64_t steps = 0;
   void fields(Fields& f) override {
     f.kind(kind, "shape of the learning rate after the warm-up");
-    f("warmup", warmup, "steps over which the rate rises linearly to its peak", at_least(0));
+    f("warmup", warmup, "steps (of a full batch) over which the rate rises linearly to its peak",
+      at_least(0));
     f("steps", steps,
-      "length of the schedule, then the rate stays; 0: train.steps of the first run", at_least(0));
+      "length of the schedule in steps of a full batch, then the rate stays; 0: that of the "
+      "train.steps of the first run",
+      at_least(0));
   }
   void validate(Errors& errors) const override;
 };
 
-// The schedule of a run of train_steps steps (used where config.steps is 0). ConfigError when the
-// warm-up is longer than the schedule, or the variant's parts do not fit into it.
-std::unique_ptr<Schedule> make_schedule(const ScheduleConfig& config, int64_t train_steps);
+// The schedule of a run of train_steps steps (used where config.steps is 0) of a model of width
+// dim. ConfigError when the warm-up is longer than the schedule, or the variant's parts do not fit
+// into it.
+std::unique_ptr<Schedule> make_schedule(const ScheduleConfig& config, int64_t train_steps,
+                                        int64_t dim = 0);
 
 }  // namespace keel

@@ -2,6 +2,6 @@
 
 namespace keel {
 
-double ConstantSchedule::shape(int64_t) const { return 1; }
+double ConstantSchedule::shape(double) const { return 1; }
 
 }  // namespace keel

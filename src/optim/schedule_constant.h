@@ -11,7 +11,7 @@ class ConstantSchedule final : public Schedule {
   ConstantSchedule(const Config&, const ScheduleArgs& args) : Schedule(args) {}
 
  private:
-  double shape(int64_t s) const override;
+  double shape(double s) const override;
 };
 
 }  // namespace keel

@@ -16,7 +16,7 @@ class CosineSchedule final : public Schedule {
       : Schedule(args), config_(config) {}
 
  private:
-  double shape(int64_t s) const override;
+  double shape(double s) const override;
   Config config_;
 };
 

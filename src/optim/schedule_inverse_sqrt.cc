@@ -5,9 +5,9 @@
 
 namespace keel {
 
-double InverseSqrtSchedule::shape(int64_t s) const {
+double InverseSqrtSchedule::shape(double s) const {
   const auto warmup = static_cast<double>(std::max<int64_t>(args().warmup, 1));
-  return std::sqrt(warmup / static_cast<double>(s + 1));
+  return std::sqrt(warmup / (s + 1));
 }
 
 }  // namespace keel

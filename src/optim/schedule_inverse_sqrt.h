@@ -12,7 +12,7 @@ class InverseSqrtSchedule final : public Schedule {
   InverseSqrtSchedule(const Config&, const ScheduleArgs& args) : Schedule(args) {}
 
  private:
-  double shape(int64_t s) const override;
+  double shape(double s) const override;
 };
 
 }  // namespace keel

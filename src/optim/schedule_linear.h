@@ -15,7 +15,7 @@ class LinearSchedule final : public Schedule {
       : Schedule(args), config_(config) {}
 
  private:
-  double shape(int64_t s) const override;
+  double shape(double s) const override;
   Config config_;
 };
 

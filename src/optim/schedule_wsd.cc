@@ -24,10 +24,10 @@ WsdSchedule::WsdSchedule(const Config& config, const ScheduleArgs& args)
       args.warmup, decay_steps_, config.decay, args.steps));
 }
 
-double WsdSchedule::shape(int64_t s) const {
-  const int64_t begin = args().steps - decay_steps_;
+double WsdSchedule::shape(double s) const {
+  const auto begin = static_cast<double>(args().steps - decay_steps_);
   if (s <= begin) return 1;
-  const double done = static_cast<double>(s - begin) / static_cast<double>(decay_steps_);
+  const double done = (s - begin) / static_cast<double>(decay_steps_);
   return 1 - (1 - config_.final) * done;
 }
 

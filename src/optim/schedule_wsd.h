@@ -17,7 +17,7 @@ class WsdSchedule final : public Schedule {
   WsdSchedule(const Config& config, const ScheduleArgs& args);
 
  private:
-  double shape(int64_t s) const override;
+  double shape(double s) const override;
   Config config_;
   int64_t decay_steps_;
 };

@@ -53,7 +53,7 @@ std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
   content.files = {{"config.toml", config}, {"tokenizer.json", trainer.data().tokenizer().save()}};
   content.extra.set("loss", numbers.loss);
   content.extra.set("grad_norm", numbers.grad_norm);
-  content.extra.set("sequences", trainer.steps_done() * trainer.config().sequences());
+  content.extra.set("sequences", trainer.sequences_in(trainer.steps_done()));
   content.extra.set("vocab", trainer.model().vocab());
   content.extra.set("data", trainer.data().fingerprint());
   return save_checkpoint(fs, run, content);

@@ -1,12 +1,38 @@
 #include "train/config.h"
 
+#include <fmt/format.h>
+
 #include "core/error.h"
+#include "nn/attention/softmax.h"
+#include "train/batch_ramp.h"
 
 namespace keel {
+
+void BatchWarmupConfig::fields(Fields& f) {
+  f("start", start,
+    "micro-batches in the first step; 0: train.accumulate from the first step on. While the batch "
+    "grows, schedules count what is seen in full batches",
+    between(0, 1 << 20));
+  f("increment", increment, "micro-batches that are added at a time; 0: as start = 0",
+    between(0, 1 << 20));
+  f("tokens", tokens, "trained tokens after which the batch is full", between(0, 1e13));
+}
+
+void TrainConfig::validate(Errors& errors) const {
+  if (batch_warmup.start > accumulate) {
+    errors.add("batch_warmup.start", fmt::format("{} is more than train.accumulate = {}",
+                                                 batch_warmup.start, accumulate));
+  }
+  const bool grows = batch_warmup.start > 0 && batch_warmup.start < accumulate;
+  if (grows && batch_warmup.increment > 0 && batch_warmup.tokens == 0) {
+    errors.add("batch_warmup.tokens", "must be set where batch_warmup.start is");
+  }
+}
 
 void TrainConfig::fields(Fields& f) {
   f("batch", batch, "sequences in a micro-batch", between(1, 1 << 24));
   f("accumulate", accumulate, "micro-batches in a step", between(1, 1 << 20));
+  f("batch_warmup", batch_warmup, "a batch that grows");
   f("steps", steps, "optimizer steps", at_least(1));
   f("seed", seed, "sets seed.init, seed.data and seed.dropout", at_least(0));
   f.path("init", init, "run, checkpoint or model.safetensors to take the first weights from");
@@ -74,6 +100,19 @@ void RunConfig::fields(Fields& f) {
   f("sample", sample, "samples of text");
   f("stop", stop, "early stop");
   f("log", log, "what is written down and how often");
+}
+
+void RunConfig::validate(Errors& errors) const {
+  const auto* softmax = dynamic_cast<const SoftmaxMixer::Config*>(&model.attention.options());
+  if (optim.qk_clip.tau > 0 && softmax && !softmax->qk_norm.is_none()) {
+    errors.add("optim.qk_clip.tau",
+               "QK-norm undoes what QK-clip does to the weights; set optim.qk_clip.tau = 0 or "
+               "model.attention.qk_norm.kind = \"none\"");
+  }
+}
+
+int64_t RunConfig::full_steps() const {
+  return (BatchRamp(*this).sequences_before(train.steps) + sequences() - 1) / sequences();
 }
 
 int64_t RunConfig::vocab() const {

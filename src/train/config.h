@@ -12,14 +12,22 @@
 
 namespace keel {
 
+// The batch grows from `start` to train.accumulate micro-batches while `tokens` are trained.
+struct BatchWarmupConfig final : Config {
+  int64_t start = 0, increment = 1, tokens = 0;
+  void fields(Fields& f) override;
+};
+
 struct TrainConfig final : Config {
   int64_t batch = 16, accumulate = 1, steps = 1000;
+  BatchWarmupConfig batch_warmup;
   int64_t seed = 0;
   std::string init;
   int64_t threads = 0;
   std::string dtype = "f32", device = "cpu";
   double ema = 0;
   void fields(Fields& f) override;
+  void validate(Errors& errors) const override;
 };
 
 // Each is train.seed unless set (-1).
@@ -72,6 +80,7 @@ struct RunConfig final : Config {
   LogConfig log;
 
   void fields(Fields& f) override;
+  void validate(Errors& errors) const override;
 
   uint64_t init_seed() const { return pick(seed.init); }
   uint64_t data_seed() const { return pick(seed.data); }
@@ -79,8 +88,10 @@ struct RunConfig final : Config {
   // Token ids of the model: model.vocab, else what the data is known to have; ConfigError if
   // neither says.
   int64_t vocab() const;
-  // Sequences in a global batch.
+  // Sequences in a full global batch.
   int64_t sequences() const { return train.batch * train.accumulate; }
+  // Full batches that train.steps steps amount to, rounded up: the length of their schedule.
+  int64_t full_steps() const;
 
  private:
   uint64_t pick(int64_t s) const { return static_cast<uint64_t>(s < 0 ? train.seed : s); }

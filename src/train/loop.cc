@@ -141,7 +141,7 @@ RunOutcome RunLoop::outcome(RunEnd end, std::string reason) const {
   RunOutcome o;
   o.end = end;
   o.steps = trainer_.steps_done();
-  o.tokens = o.steps * trainer_.config().sequences() * trainer_.config().model.context;
+  o.tokens = trainer_.sequences_in(o.steps) * trainer_.config().model.context;
   if (end != RunEnd::kDiverged && evaluated_at_ == o.steps) o.val_loss = val_loss_;
   if (!recent_.empty()) {
     double sum = 0;

@@ -64,8 +64,8 @@ void Recorder::on_step(const Trainer& trainer, const StepResult& r, double secon
   put(r.step, metric_name::kLoss, r.loss);
   put(r.step, metric_name::kGradNorm, r.grad_norm);
   put(r.step, metric_name::kRate, r.rate);
-  const int64_t per_step = trainer.config().sequences() * trainer.config().model.context;
-  store_.metric(r.step, metric_name::kTokens, static_cast<double>(r.step * per_step));
+  const int64_t tokens = trainer.sequences_in(r.step) * trainer.config().model.context;
+  store_.metric(r.step, metric_name::kTokens, static_cast<double>(tokens));
   if (seconds > 0) put(r.step, metric_name::kSpeed, static_cast<double>(r.tokens) / seconds);
   for (size_t i = 0; i < r.source_loss.size(); ++i) {
     put(r.step, "source_loss/" + sources_[i], r.source_loss[i]);

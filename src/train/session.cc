@@ -23,7 +23,7 @@ void settle(Session& s) {
   if (!reason.empty()) s.notes.push_back("train.dtype: " + reason);
   c.train.dtype = std::string(name_of(compute));
   if (c.schedule.steps == 0) {
-    c.schedule.steps = c.train.steps;
+    c.schedule.steps = c.full_steps();
     s.loaded.origins["schedule.steps"] = "train.steps";
   }
 }

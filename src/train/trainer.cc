@@ -1,5 +1,7 @@
 #include "train/trainer.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <utility>
 
@@ -11,12 +13,47 @@
 namespace keel {
 namespace {
 
-Params params_of(const Decoder& model) {
+Group group_of(const Parameter& p) {
+  if (p.shape.axes() < 2) return Group::kVector;
+  switch (p.role) {
+    case Role::kEmbedding:
+    case Role::kPosition:
+      return Group::kEmbedding;
+    case Role::kHead:
+      return Group::kHead;
+    case Role::kGain:
+    case Role::kBias:
+      return Group::kVector;
+    default:
+      return Group::kMatrix;
+  }
+}
+
+Params params_of(const Decoder& model, const GroupsConfig& groups) {
   Params out;
   for (const Parameter& p : model.parameters().list()) {
-    out.push_back({p.name, p.weight, p.grad, p.copy, p.shape.axes() >= 2});
+    const Group group = group_of(p);
+    const GroupConfig& c = groups.of(group);
+    out.push_back({p.name, p.weight, p.grad, p.copy, c.decay, c.rate, group});
   }
   return out;
+}
+
+std::optional<QkClip> qk_clip_of(const RunConfig& config, const Params& params) {
+  if (config.optim.qk_clip.tau <= 0) return {};
+  std::vector<QkClip::Layer> layers;
+  for (int64_t i = 0; i < config.model.layers; ++i) {
+    const auto find = [&](const char* what) -> const Param* {
+      const std::string name = fmt::format("blocks.{}.attention.{}", i, what);
+      for (const Param& p : params) {
+        if (p.name == name) return &p;
+      }
+      return nullptr;
+    };
+    layers.push_back({find("q.weight"), find("k.weight"), find("q.bias"), find("k.bias")});
+  }
+  return QkClip(config.optim.qk_clip.tau, config.model.heads, config.model.kv_heads_in_force(),
+                layers);
 }
 
 double targets_in(const Batch& batch) {
@@ -34,11 +71,13 @@ Trainer::Trainer(const RunConfig& config, const Dataset* data, DeviceKind device
       model_(config.model, data ? std::max(data->vocab(), config.model.vocab) : config.vocab(),
              device, compute),
       task_(tasks().make(config.task)),
-      params_(params_of(model_)),
+      params_(params_of(model_, config.optim.groups)),
       optimizer_(optimizers().make(config.optim.kind, params_)),
-      schedule_(make_schedule(config.schedule, config.train.steps)),
+      schedule_(make_schedule(config.schedule, config.full_steps(), config.model.dim)),
       tree_(model_.parameters().flat_grads(), config.train.accumulate),
-      grad_norm_(std::vector<Tensor>{model_.parameters().flat_grads()}),
+      clip_(clips().make(config.clip.kind, {params_, model_.parameters().flat_grads()})),
+      qk_clip_(qk_clip_of(config, params_)),
+      ramp_(config),
       arena_(device),
       step_memory_(state_, device),
       inputs_(config.train.batch, config.model.context, device),
@@ -68,20 +107,23 @@ Pass Trainer::make_pass() {
 }
 
 void Trainer::read_batches() {
-  const int64_t first = steps_done_ * config_.sequences();
-  for (size_t i = 0; i < batches_.size(); ++i) {
-    data_->train_batch(first + static_cast<int64_t>(i) * config_.train.batch, config_.train.batch,
-                       batches_[i]);
+  const int64_t first = ramp_.sequences_before(steps_done_);
+  micro_batches_ = ramp_.micro_batches(steps_done_);
+  for (int64_t i = 0; i < micro_batches_; ++i) {
+    data_->train_batch(first + i * config_.train.batch, config_.train.batch,
+                       batches_[static_cast<size_t>(i)]);
   }
 }
 
 void Trainer::begin_step() {
   double targets = 0;
-  for (const Batch& b : batches_) targets += targets_in(b);
+  for (int64_t i = 0; i < micro_batches_; ++i)
+    targets += targets_in(batches_[static_cast<size_t>(i)]);
   state_.step = steps_done_;
   state_.micro_step = static_cast<uint64_t>(steps_done_);
-  state_.factor = static_cast<float>(schedule_->factor(steps_done_));
-  state_.rate = static_cast<float>(schedule_->factor(steps_done_) * optimizer_->peak_rate());
+  const double factor = schedule_->factor(ramp_.clock(steps_done_));
+  state_.factor = static_cast<float>(factor);
+  state_.rate = static_cast<float>(factor * optimizer_->peak_rate() * schedule_->scale());
   state_.loss_scale = targets > 0 ? static_cast<float>(1.0 / targets) : 0.0f;
   state_.skip = 0;
   state_.nonfinite = 0;
@@ -120,24 +162,28 @@ double Trainer::run_micro(int64_t micro, bool probes) {
 }
 
 StepResult Trainer::step() {
-  tree_.reset();  // of what an error cut short
   if (average_ && steps_done_ == 0) start_average();
   read_batches();
   begin_step();
+  tree_.begin(micro_batches_);
+  if (qk_clip_) qk_clip_->begin();
   const int64_t every = config_.log.probes;
-  const bool probes = every > 0 && (steps_done_ + 1) % every == 0;
-  for (int64_t i = 0; i < config_.train.accumulate; ++i) {
-    run_micro(i, probes);
+  probed_ = every > 0 && (steps_done_ + 1) % every == 0;
+  for (int64_t i = 0; i < micro_batches_; ++i) {
+    run_micro(i, probed_ || qk_clip_);
     tree_.add();
+    if (qk_clip_) qk_clip_->note(probes_);
   }
   StepResult result;
   result.loss = losses_.mean();
   result.tokens = losses_.tokens();
   result.source_loss = losses_.means();
   if (!std::isfinite(result.loss)) state_.skip = state_.nonfinite = 1;
+  StepState* state = step_memory_.pointer();
   step_memory_.push();
-  grad_norm_.compute(static_cast<float>(config_.clip.norm), step_memory_.pointer());
-  optimizer_->step(step_memory_.pointer());
+  clip_->compute(state);
+  optimizer_->step(state);
+  if (qk_clip_) qk_clip_->apply(state);
   step_memory_.pull();
   result.finite = state_.nonfinite == 0;
   result.grad_norm = state_.grad_norm;
@@ -172,7 +218,7 @@ void Trainer::swap_average() {
 }
 
 EvalResult Trainer::evaluate(int64_t max_tokens, bool averaged) {
-  probes_.wanted = false;
+  probes_.wanted = probed_ = false;
   if (!averaged) return evaluator_.evaluate(*data_, max_tokens);
   // Swapped back even when the evaluation throws.
   struct Swapped {
@@ -187,6 +233,7 @@ EvalResult Trainer::evaluate(int64_t max_tokens, bool averaged) {
 
 std::vector<StateTensor> Trainer::state() const {
   std::vector<StateTensor> out = optimizer_->state();
+  for (StateTensor& t : clip_->state()) out.push_back(std::move(t));
   if (average_) out.push_back({"average", average_});
   return out;
 }
@@ -207,6 +254,7 @@ MemoryUse Trainer::memory() const {
   while ((int64_t{1} << levels) < config_.train.accumulate) ++levels;
   m.gradients *= 1 + levels;
   for (const StateTensor& s : state()) m.optimizer += static_cast<int64_t>(s.tensor.bytes());
+  m.optimizer += optimizer_->working_bytes();
   m.activations = static_cast<int64_t>(arena_.bytes());
   return m;
 }
@@ -215,8 +263,9 @@ void Trainer::plan() {
   Parameters& parameters = model_.parameters();
   parameters.want_gradients(true);
   reset_counted_flops();
+  probes_.wanted = qk_clip_.has_value();
   {
-    ArenaScope scope(arena_, step_signature(true, inputs_.masked, false));
+    ArenaScope scope(arena_, step_signature(true, inputs_.masked, probes_.wanted));
     const TapeScope tape;
     parameters.begin_gradients();
     Pass pass = make_pass();

@@ -13,8 +13,9 @@
 #include "core/step_memory.h"
 #include "data/dataset.h"
 #include "models/decoder.h"
-#include "ops/grad_norm.h"
 #include "optim/gradient_tree.h"
+#include "optim/qk_clip.h"
+#include "train/batch_ramp.h"
 #include "train/config.h"
 #include "train/evaluate.h"
 
@@ -52,13 +53,15 @@ class Trainer {
   double gradient_of(int64_t micro);
 
   int64_t steps_done() const { return steps_done_; }
+  // Training sequences of the first `steps` steps.
+  int64_t sequences_in(int64_t steps) const { return ramp_.sequences_before(steps); }
   bool averages() const { return static_cast<bool>(average_); }
   Decoder& model() { return model_; }
   const Decoder& model() const { return model_; }
   const RunConfig& config() const { return config_; }
   const Dataset& data() const { return *data_; }
   const Probes& probes() const { return probes_; }  // of the last step that read them
-  bool probed() const { return probes_.wanted; }    // did the last step read them
+  bool probed() const { return probed_; }           // was the last step one that is to be read
 
   // Tensors that a checkpoint must hold beside the weights, by name.
   std::vector<StateTensor> state() const;
@@ -90,15 +93,19 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   GradientTree tree_;
-  GradNorm grad_norm_;
+  std::unique_ptr<Clip> clip_;
+  std::optional<QkClip> qk_clip_;
+  BatchRamp ramp_;
   Arena arena_;
   StepState state_;
   StepMemory step_memory_;  // state_ as kernels see it
   BatchTensors inputs_;
   Evaluator evaluator_;
   std::vector<Batch> batches_;
-  Tensor average_;  // flat, like the weights; empty without train.ema
+  int64_t micro_batches_ = 0;  // of the step under way; batches_ holds as many
+  Tensor average_;             // flat, like the weights; empty without train.ema
   Probes probes_;
+  bool probed_ = false;
   int64_t steps_done_ = 0;
   int64_t training_flops_ = 0;
   SourceLosses losses_;      // of the step under way

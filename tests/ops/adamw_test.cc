@@ -32,11 +32,11 @@ struct Flat {
     state.clip_coefficient = 0.5f;
   }
   void run(double decay = 0.1, bool independent = false) {
-    std::vector<kernel::AdamWPart> parts;
+    std::vector<kernel::UpdatePart> parts;
     for (int64_t i = 0; i < n; i += 1000) {
       parts.push_back({w.data<float>() + i, g.data<float>() + i, m.data<float>() + i,
                        v.data<float>() + i, copy ? copy.data<bf16>() + i : nullptr,
-                       std::min<int64_t>(1000, n - i), i % 2000 == 0});
+                       std::min<int64_t>(1000, n - i), i % 2000 == 0 ? 1.0f : 0.0f});
     }
     kernel::adamw(cpu(), {parts, kBeta1, kBeta2, kEps, decay, independent, &state, updates});
   }
@@ -69,12 +69,12 @@ TEST(AdamW, AgainstTheFormula) {
 TEST(AdamW, ScalarAndVectorAgree) {
   Flat f(333);
   const auto w0 = to_host(f.w), g = to_host(f.g), m0 = to_host(f.m), v0 = to_host(f.v);
-  const AdamWScalars s = adamw_scalars(f.state, kBeta1, kBeta2, kEps, 0.1, false, 7);
+  const AdamWScalars s = adamw_scalars(f.state, kBeta1, kBeta2, kEps, 7);
   f.run();
   const auto w1 = to_host(f.w);
   for (size_t i = 0; i < w0.size(); ++i) {
     float w = w0[i], m = m0[i], v = v0[i];
-    adamw_update(w, g[i], m, v, s.shrink, s);
+    adamw_update(w, g[i], m, v, kept_weight(f.state, 0.1, false, 1, 1), s.step, s);
     EXPECT_NEAR(w, w1[i], 1e-7 * (1 + std::abs(w)));
   }
 }
@@ -116,8 +116,8 @@ TEST(AdamW, SignDescent) {
          updates = from_host({1}, std::vector<int32_t>{0});
   StepState state;
   state.rate = 0.25f;
-  const kernel::AdamWPart part{
-      w.data<float>(), g.data<float>(), m.data<float>(), v.data<float>(), nullptr, 3, false};
+  const kernel::UpdatePart part{
+      w.data<float>(), g.data<float>(), m.data<float>(), v.data<float>(), nullptr, 3, 0};
   kernel::adamw(cpu(), {{&part, 1}, 0, 0, 1e-8, 0.1, false, &state, updates});
   EXPECT_NEAR(to_host(w)[0], 0.75, 1e-5);
   EXPECT_NEAR(to_host(w)[1], 1.25, 1e-6);

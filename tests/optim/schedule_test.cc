@@ -28,15 +28,22 @@ std::string config_error(F&& f) {
   return "nothing was thrown";
 }
 
+bool rises_by_itself(const std::string& kind) {
+  return kind == "slanted_triangular" || kind == "one_cycle";
+}
+
 TEST(Schedule, EveryKind) {
   for (const std::string& kind : schedules().names()) {
+    if (rises_by_itself(kind)) continue;
     SCOPED_TRACE(kind);
     for (int64_t warmup : {0, 1, 10, 80}) {
       const auto s = make("kind = '" + kind + "'\nwarmup = " + std::to_string(warmup));
       for (int64_t i = 0; i < warmup; ++i) EXPECT_EQ(s->factor(i), double(i + 1) / double(warmup));
       EXPECT_EQ(s->factor(std::max<int64_t>(warmup - 1, 0)), 1);
       for (int64_t i = warmup; i < 100; ++i) {
-        EXPECT_GE(s->factor(i), s->factor(i + 1));
+        if (kind != "sgdr") {
+          EXPECT_GE(s->factor(i), s->factor(i + 1));
+        }
         EXPECT_GE(s->factor(i + 1), 0);
         EXPECT_LE(s->factor(i), 1);
       }
@@ -88,6 +95,78 @@ TEST(Schedule, NoJumps) {
   }
 }
 
+// Steps of a growing batch are fractions of a step; the shape between two whole ones is monotone.
+TEST(Schedule, FractionsOfAStep) {
+  for (const std::string& kind : schedules().names()) {
+    const bool rises = rises_by_itself(kind);
+    const auto s = make("kind = '" + kind + "'\nwarmup = " + (rises ? "0" : "10"));
+    for (double t = -0.75; t < 12; t += 0.25) {
+      EXPECT_GE(s->factor(t), 0) << kind;
+      EXPECT_LE(s->factor(t), 1) << kind;
+      if (!rises && t < 9) {
+        EXPECT_NEAR(s->factor(t), (t + 1) / 10, 1e-15) << kind;
+      }
+    }
+  }
+}
+
+TEST(Sgdr, RestartsAtThePeak) {
+  const auto s = make("kind = 'sgdr'\nwarmup = 5\nt0 = 10\nt_mult = 2\nfinal = 0.1", 155);
+  for (const int64_t start : {5, 15, 35, 75}) {
+    EXPECT_EQ(s->factor(start), 1);
+    if (start > 5) {
+      EXPECT_NEAR(s->factor(start - 1), 0.1, 0.9 * 0.025);
+    }
+  }
+  EXPECT_NEAR(s->factor(10), 0.55, 1e-15);
+  EXPECT_NEAR(s->factor(25), 0.55, 1e-15);
+  EXPECT_NEAR(s->factor(55), 0.55, 1e-15);
+  EXPECT_NEAR(s->factor(155), 0.1, 1e-15);  // the end of the fourth cycle, not a fifth
+  const auto even = make("kind = 'sgdr'\nt0 = 4\nt_mult = 1");
+  for (int64_t i = 0; i < 96; ++i) EXPECT_EQ(even->factor(i), even->factor(i + 4));
+  EXPECT_NEAR(even->factor(3), 0.5 * (1 + std::cos(0.75 * M_PI)), 1e-15);
+  const auto plain = make("kind = 'sgdr'", 150);  // (10, 2) of the paper
+  for (const int64_t start : {0, 10, 30, 70}) EXPECT_EQ(plain->factor(start), 1);
+}
+
+TEST(SlantedTriangular, PeakAtTheCutAndARatioAtBothEnds) {
+  const auto s = make("kind = 'slanted_triangular'", 200);
+  EXPECT_EQ(s->factor(0), 1.0 / 32);
+  EXPECT_EQ(s->factor(20), 1);
+  EXPECT_NEAR(s->factor(200), 1.0 / 32, 1e-15);
+  EXPECT_NEAR(s->factor(10), (1 + 0.5 * 31) / 32, 1e-15);
+  EXPECT_NEAR(s->factor(110), (1 + 0.5 * 31) / 32, 1e-15);
+  const auto odd = make("kind = 'slanted_triangular'\ncut_frac = 0.3\nratio = 10", 7);
+  EXPECT_EQ(odd->factor(2), 1);
+  EXPECT_EQ(odd->factor(7), 0.1);
+}
+
+TEST(OneCycle, RisesOnceAndFallsFar) {
+  const auto s = make("kind = 'one_cycle'");
+  EXPECT_NEAR(s->factor(0), 1.0 / 25, 1e-15);
+  EXPECT_NEAR(s->factor(15), (1 + 1.0 / 25) / 2, 1e-15);
+  EXPECT_EQ(s->factor(30), 1);
+  EXPECT_NEAR(s->factor(65), (1 + 4e-6) / 2, 1e-15);
+  EXPECT_NEAR(s->factor(100), 4e-6, 1e-15);
+  for (int64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(s->factor(i) < s->factor(i + 1), i < 30) << i;
+    EXPECT_LT(std::abs(s->factor(i + 1) - s->factor(i)), 0.06) << i;
+  }
+}
+
+TEST(Noam, IsThePapersFormula) {
+  ScheduleConfig config;
+  load_config_text("test.toml", "kind = 'noam'\nwarmup = 16", {}, config);
+  const auto s = make_schedule(config, 100, 64);
+  for (int64_t i = 0; i < 100; ++i) {
+    const double t = double(i + 1);
+    EXPECT_NEAR(s->factor(i) * s->scale(),
+                std::pow(64, -0.5) * std::min(std::pow(t, -0.5), t * std::pow(16, -1.5)), 1e-15);
+  }
+  EXPECT_EQ(s->factor(15), 1);
+  EXPECT_EQ(make("kind = 'noam'\nwarmup = 4\ndim = 25")->scale(), 0.1);
+}
+
 // More steps of training hold the final rate: the length stays what it was at first.
 TEST(Schedule, LengthIsFixed) {
   const auto first = make("kind = 'cosine'", 50), resumed = make("kind = 'cosine'\nsteps = 50", 80);
@@ -117,6 +196,10 @@ TEST(Schedule, Errors) {
             "into 100 steps");
   EXPECT_EQ(config_error([] { make("warmup = 30\nsteps = 20"); }),
             "test.toml:1:10: warmup: 30 is more than schedule.steps = 20");
+  EXPECT_EQ(config_error([] { make("kind = 'one_cycle'\nwarmup = 3"); }),
+            "schedule: one_cycle rises by itself; set schedule.warmup = 0 (it is 3)");
+  EXPECT_EQ(config_error([] { make("kind = 'slanted_triangular'\nwarmup = 1"); }),
+            "schedule: slanted_triangular rises by itself; set schedule.warmup = 0 (it is 1)");
   EXPECT_NE(config_error([] { make("kind = 'constant'\nfinal = 0.1"); }).find("unknown key"),
             std::string::npos);
   EXPECT_NE(config_error([] { make("kind = 'cosin'"); }).find("did you mean \"cosine\"?"),

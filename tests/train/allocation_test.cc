@@ -128,6 +128,17 @@ TEST_P(Allocation, NoneInAStepSeenBefore) {
       GetParam());
 }
 
+TEST_P(Allocation, NoneWithAnyOptimizerOrClip) {
+  for (const std::string& kind : optimizers().names()) {
+    expect_none_in_later_steps(kMarkovRun, {"log.probes=2", "optim.kind=" + kind}, GetParam());
+  }
+  for (const std::string& kind : clips().names()) {
+    expect_none_in_later_steps(kMarkovRun, {"log.probes=2", "clip.kind=" + kind}, GetParam());
+  }
+  expect_none_in_later_steps(
+      kMarkovRun, {"log.probes=2", "optim.qk_clip.tau=0.01", "optim.update_clip=0.1"}, GetParam());
+}
+
 // The pool's threads, several sources whose losses are told apart, documents kept apart.
 TEST_P(Allocation, NoneWithSourcesAndDocuments) {
   const TempDir dir;

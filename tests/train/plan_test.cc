@@ -18,6 +18,8 @@ INSTANTIATE_TEST_SUITE_P(Train, Planned, kDTypes, dtype_suffix);
 TEST_P(Planned, MemoryIsThatOfRealSteps) {
   const std::vector<std::vector<std::string>> runs = {
       {},
+      {"optim.qk_clip.tau=100", "train.accumulate=4", "train.batch_warmup.start=1",
+       "train.batch_warmup.tokens=1000"},
       {"model.dropout=0.1", "model.placement.kind=post", "model.ffn.kind=gelu", "train.ema=0.9"},
       {"model.tied=false", "model.kv_heads=1", "model.attention.qk_norm.kind=rms",
        "train.accumulate=3", "model.bias=true", "model.norm.kind=layer",

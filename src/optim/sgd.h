@@ -1,0 +1,33 @@
+// Stochastic gradient descent with momentum; the numbers are PyTorch's.
+#pragma once
+
+#include "ops/sgd.h"
+#include "optim/moments.h"
+
+namespace keel {
+
+class Sgd final : public Optimizer {
+ public:
+  struct Config final : keel::Config {
+    double lr = 0.1;
+    double momentum = 0.9;
+    bool nesterov = false;
+    double weight_decay = 0;
+    std::string decay = "coupled";
+    double update_clip = 0;
+    void fields(Fields& f) override;
+    void validate(Errors& errors) const override;
+  };
+  // Throws ShapeError, MemoryError.
+  Sgd(const Config& config, const Params& params);
+
+  double peak_rate() const override { return config_.lr; }
+  void step(const StepState* state) override;
+  std::vector<StateTensor> state() const override { return moments_.state(); }
+
+ private:
+  Config config_;
+  Moments moments_;
+};
+
+}  // namespace keel
