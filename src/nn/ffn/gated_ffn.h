@@ -19,8 +19,9 @@ class GatedFfn : public Sublayer {
   ParameterRef gate_up_, gate_up_bias_, down_, down_bias_;
 };
 
-struct SwigluFfn final : GatedFfn {
-  SwigluFfn(const Config& c, const FfnArgs& a) : GatedFfn(c, a, Activation::kSilu) {}
+template <Activation kKind>
+struct GatedFfnOf final : GatedFfn {
+  GatedFfnOf(const Config& c, const FfnArgs& a) : GatedFfn(c, a, kKind) {}
 };
 
 }  // namespace keel

@@ -19,14 +19,9 @@ class PlainFfn : public Sublayer {
   ParameterRef up_, up_bias_, down_, down_bias_;
 };
 
-struct GeluFfn final : PlainFfn {
-  GeluFfn(const Config& c, const FfnArgs& a) : PlainFfn(c, a, Activation::kGelu) {}
-};
-struct GeluErfFfn final : PlainFfn {
-  GeluErfFfn(const Config& c, const FfnArgs& a) : PlainFfn(c, a, Activation::kGeluErf) {}
-};
-struct ReluFfn final : PlainFfn {
-  ReluFfn(const Config& c, const FfnArgs& a) : PlainFfn(c, a, Activation::kRelu) {}
+template <Activation kKind>
+struct PlainFfnOf final : PlainFfn {
+  PlainFfnOf(const Config& c, const FfnArgs& a) : PlainFfn(c, a, kKind) {}
 };
 
 }  // namespace keel
