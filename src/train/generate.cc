@@ -8,7 +8,6 @@
 
 #include "core/error.h"
 #include "core/philox.h"
-#include "ops/linear.h"
 
 namespace keel {
 namespace {
@@ -124,7 +123,7 @@ void Continuation::append(std::span<const int32_t> tokens) {
   pass.states = &states_;
   // Only what follows the last token is asked for.
   const Var last(model_.hidden(pass).t.slice(1, n - 1, n));
-  logits_ = to_host(linear(last, model_.head(), {}, DType::kF32).t);
+  logits_ = to_host(model_.logits_of(last).t);
   for (float& v : logits_) {
     if (std::isnan(v)) v = -INFINITY;
   }
