@@ -25,6 +25,7 @@ void ModelConfig::fields(Fields& f) {
   f("attention", attention, "what mixes positions");
   f("position", position, "how positions are told");
   f("ffn", ffn, "feed-forward layer");
+  f("linear", linear, "weights of the linears in the blocks");
   f("head", head, "output logits");
   f("init", init, "first values of the parameters");
 }

@@ -32,6 +32,7 @@ struct ModelConfig final : Config {
   MixerChoice attention{mixers(), "softmax"};
   PositionChoice position{positions(), "rope", None::kAllowed};
   FfnChoice ffn{ffns(), "swiglu"};
+  LinearChoice linear{linears(), "plain"};
   HeadConfig head;
   Variant<Init, const InitArgs&> init{inits(), "gpt2"};
 

@@ -37,10 +37,10 @@ Decoder::Block Decoder::make_block(int64_t layer) {
   Block b;
   b.placement = placements().make(c.placement,
                                   {parameters_, c.norm, c.residual, name, c.dim, layer, c.layers});
-  b.mixer = mixers().make(c.attention,
-                          {parameters_, position_.get(), name + ".attention", c.dim, c.heads,
-                           c.kv_heads_in_force(), c.head_dim_in_force(), layer, c.bias, drop});
-  b.ffn = ffns().make(c.ffn, {parameters_, name + ".ffn", c.dim, c.bias, drop});
+  b.mixer = mixers().make(
+      c.attention, {parameters_, position_.get(), name + ".attention", c.dim, c.heads,
+                    c.kv_heads_in_force(), c.head_dim_in_force(), layer, c.bias, drop, c.linear});
+  b.ffn = ffns().make(c.ffn, {parameters_, name + ".ffn", c.dim, c.bias, drop, c.linear});
   return b;
 }
 

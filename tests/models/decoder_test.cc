@@ -60,7 +60,7 @@ struct Tiny {
   CrossEntropy cross_entropy() const {
     Pass p = pass();
     const Var hidden = reshape(model.hidden(p), {kRows * kTime, model.config().dim});
-    return head_loss(hidden, model.head(), targets, {}, nullptr);
+    return head_loss(hidden, model.head(), targets, {}, nullptr, 0, model.head_options());
   }
   double loss() const {
     NoGrad off;
@@ -153,6 +153,9 @@ TEST(Decoder, GradientsOfTheOtherForms) {
   check_gradients({"norm.kind=layer", "norm.bias=false", "ffn.hidden=24"});
   check_gradients({"attention.qk_norm.kind=layer", "attention.qk_norm.bias=false", "kv_heads=1"});
   check_gradients({"placement.kind=post", "position.kind=learned", "kv_heads=4", "head_dim=6"});
+  check_gradients({"head.softcap=2", "init.kind=mup", "init.base_dim=8", "init.deviation=0.2"});
+  check_gradients({"linear.kind=weight_norm", "ffn.kind=gelu", "tied=false"});
+  check_gradients({"linear.kind=sigma_reparam", "linear.gamma=one", "kv_heads=1"});
 }
 
 TEST(Decoder, TheFutureIsHidden) {
@@ -198,6 +201,32 @@ TEST(Decoder, StacksAreOnePieceOfMemory) {
   }
 }
 
+// Generation sees the logits that training saw: multiplied and capped.
+TEST(Decoder, LogitsAreCapped) {
+  const auto logits = [](const std::vector<std::string>& sets) {
+    NoGrad off;
+    const Tiny t(sets);
+    Pass p = t.pass();
+    return to_host(t.model.logits(p).t);
+  };
+  const std::vector<float> plain = logits({}), capped = logits({"head.softcap=0.5"});
+  for (size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_NEAR(capped[i], 0.5 * std::tanh(double(plain[i]) / 0.5), 1e-6);
+  }
+  const std::vector<float> mup = logits({"init.kind=mup", "init.base_dim=16", "init.output=3"});
+  for (size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(mup[i], 3 * plain[i], 1e-5);
+}
+
+TEST(Decoder, LinearsStartAsThePlainOnes) {
+  const auto loss = [](const std::string& kind) {
+    Tiny t({"linear.kind=" + kind});
+    t.model.initialise(3);
+    return t.loss();
+  };
+  EXPECT_NEAR(loss("sigma_reparam"), loss("plain"), 1e-4);
+  EXPECT_EQ(loss("weight_norm"), loss("plain"));
+}
+
 TEST(Decoder, TokenOutsideTheTable) {
   Tiny t({});
   t.tokens.data<int32_t>()[9] = kVocab;
@@ -218,6 +247,13 @@ TEST(ModelConfig, RulesBetweenMembers) {
       "tiny.toml: position: rope turns pairs of values, but a head has 5; choose an even head size",
       [] { tiny({"head_dim=5"}); });
   EXPECT_NO_THROW(tiny({"head_dim=5", "position.kind=learned"}));
+  expect_error<ConfigError>(
+      "--set: init.zero_head: a tied head is the token table, which cannot start at 0; set "
+      "model.tied = false",
+      [] {
+        tiny({"init.kind=mup", "init.zero_head=true"});
+      });
+  EXPECT_NO_THROW(tiny({"init.kind=mup", "init.zero_head=true", "tied=false"}));
 }
 
 TEST(Ffn, WidthKeepsParametersEqual) {

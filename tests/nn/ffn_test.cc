@@ -15,8 +15,8 @@ struct OneFfn {
   std::unique_ptr<Sublayer> ffn;
 
   OneFfn(const std::string& kind, int64_t dim) {
-    const FfnChoice choice(ffns(), kind);
-    ffn = ffns().make(choice, {parameters, "ffn", dim, false, 0});
+    const LinearChoice plain(linears(), "plain");
+    ffn = ffns().make(FfnChoice(ffns(), kind), {parameters, "ffn", dim, false, 0, plain});
     parameters.allocate();
     parameters.fill(*inits().make("gpt2", InitArgs{}), 1);
   }

@@ -1,6 +1,8 @@
 // y = (f(x G) * (x U)) D: gate and up lie side by side and come from one product.
 #pragma once
 
+#include <memory>
+
 #include "nn/ffn/ffn.h"
 #include "ops/gated.h"
 
@@ -16,7 +18,8 @@ class GatedFfn : public Sublayer {
   Activation kind_;
   float dropout_;
   uint64_t stream_;
-  ParameterRef gate_up_, gate_up_bias_, down_, down_bias_;
+  std::unique_ptr<LinearWeight> gate_up_, down_;
+  ParameterRef gate_up_bias_, down_bias_;
 };
 
 template <Activation kKind>

@@ -1,6 +1,8 @@
 // y = f(x W1 + b1) W2 + b2.
 #pragma once
 
+#include <memory>
+
 #include "nn/ffn/ffn.h"
 #include "ops/activation.h"
 
@@ -16,7 +18,8 @@ class PlainFfn : public Sublayer {
   Activation kind_;
   float dropout_;
   uint64_t stream_;
-  ParameterRef up_, up_bias_, down_, down_bias_;
+  std::unique_ptr<LinearWeight> up_, down_;
+  ParameterRef up_bias_, down_bias_;
 };
 
 template <Activation kKind>
