@@ -57,6 +57,7 @@ struct LogConfig final : Config {
 };
 
 struct RunConfig final : Config {
+  std::string method = "none";
   ModelConfig model;
   DataConfig data;
   Variant<Task> task{tasks(), "causal_lm"};
@@ -72,6 +73,7 @@ struct RunConfig final : Config {
   LogConfig log;
 
   void fields(Fields& f) override;
+  const Presets* presets() const override;
 
   uint64_t init_seed() const { return pick(seed.init); }
   uint64_t data_seed() const { return pick(seed.data); }
