@@ -1,6 +1,8 @@
 // What the task adds to the training loss, and what it does not touch.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "small_run.h"
 
 namespace keel::test {
@@ -31,7 +33,7 @@ TEST(CausalLm, ReportedLossesAreTheCrossEntropy) {
 TEST(CausalLm, SoftcapIsThereInEvaluationToo) {
   const First plain = first_step({}), capped = first_step({"model.head.softcap=0.01"});
   EXPECT_NE(capped.eval, plain.eval);
-  EXPECT_NEAR(capped.eval, std::log(16.0), 0.5);
+  EXPECT_NEAR(capped.eval, std::log(64.0), 0.02);  // of 64 tokens, hardly told apart
 }
 
 TEST(CausalLm, Ranges) {
