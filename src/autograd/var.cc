@@ -183,7 +183,9 @@ Tensor Node::dy(int i) const {
 Grad Node::grad_of(int i) {
   Slot* s = inputs_[i];
   if (!s) return {};
-  if (!s->grad) s->grad = empty(input_shapes_[i], input_dtypes_[i], device_);
+  if (!s->grad) {
+    s->grad = empty(input_shapes_[i], s->wide ? DType::kF32 : input_dtypes_[i], device_);
+  }
   return {seen_as(s->grad, input_shapes_[i]), std::exchange(s->written, true)};
 }
 

@@ -18,6 +18,7 @@ namespace keel {
 class Choice;
 class Errors;
 class Fields;
+struct Presets;
 
 // The root of every config struct. Derived structs are copyable values.
 struct Config {
@@ -29,6 +30,8 @@ struct Config {
   virtual void fields(Fields& f) = 0;
   // Rules between members. Called after all of them are read and only if each was fine by itself.
   virtual void validate(Errors&) const {}
+  // Of the struct at the root: values of its top-level key that stand for others; or null.
+  virtual const Presets* presets() const { return nullptr; }
 };
 
 // For a variant that has nothing to set: `using Config = NoOptions;`.

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "config/presets.h"
 #include "config/read.h"
 #include "config/text.h"
 #include "config/tree.h"
@@ -159,6 +160,8 @@ std::string_view trimmed(std::string_view s) {
 
 class Loader {
  public:
+  explicit Loader(const Config& root) : presets_(root.presets()) {}
+
   void add_file(const std::string& path) {
     add_text(path, fs::path(path).parent_path(), read_file(path), 0);
   }
@@ -167,6 +170,10 @@ class Loader {
   void add_text(const std::string& name, const fs::path& folder, std::string_view text, int depth) {
     const toml::table parsed = parse(name, text);
     if (const toml::node* base = parsed.get("base")) add_base(name, folder, *base, depth);
+    if (const toml::node* preset = presets_ ? parsed.get(presets_->key) : nullptr) {
+      add_preset(preset->value<std::string>(),
+                 fmt::format("{}:{}", name, preset->source().begin.line));
+    }
     const int layer = add_layer(name, folder);
     Node root = Converter(name, layer).convert(parsed);
     root.table()->erase("base");
@@ -182,6 +189,13 @@ class Loader {
   }
 
   void add_sets(const std::vector<std::string>& sets) {
+    for (const std::string& set : sets) {
+      const size_t equals = set.find('=');
+      if (!presets_ || trimmed(std::string_view(set).substr(0, equals)) != presets_->key) continue;
+      const std::optional<Node> value = value_of(set, 0);
+      const std::string* name = value ? std::get_if<std::string>(&value->value) : nullptr;
+      if (name) add_preset(*name, "--set");
+    }
     const int layer = add_layer("--set", "");
     for (const std::string& set : sets) add_set(set, layer);
   }
@@ -228,6 +242,11 @@ class Loader {
       errors_.push_back(fmt::format("{}:{}:{}: set: must be a table", name, set.line, set.column));
       return;
     }
+    const auto preset = presets_ ? set.table()->find(presets_->key) : set.table()->end();
+    if (preset != set.table()->end()) {
+      const auto* text = std::get_if<std::string>(&preset->second.value);
+      if (text) add_preset(*text, fmt::format("{}:{}", name, preset->second.line));
+    }
     const int layer = add_layer(name, tree_.layers[set.layer].folder);
     for (auto& [key, node] : *set.table()) {
       relayer(node, layer);
@@ -263,15 +282,33 @@ class Loader {
       errors_.push_back("--set: " + quote_text(key) + " is not a dotted key");
       return;
     }
-    const std::string text(trimmed(std::string_view(set).substr(equals + 1)));
-    std::optional<Node> value = parse_value(text, layer);
-    if (!value) value = parse_value(quote_text(text), layer);
+    std::optional<Node> value = value_of(set, layer);
     if (!value) {
       errors_.push_back(
           fmt::format("--set: {}: not valid UTF-8, or longer than {} bytes", key, kMostLineBytes));
       return;
     }
     merge(tree_.root, nested(*parts, std::move(*value)));
+  }
+
+  // What a preset stands for, as a layer of its own. An unknown name is the reader's to report.
+  void add_preset(const std::optional<std::string>& name, const std::string& origin) {
+    const Preset* preset = name ? presets_->find(*name) : nullptr;
+    if (!preset) return;
+    const std::string from = fmt::format("{} ({} {}", origin, presets_->key, quote_text(*name));
+    const int layer = add_layer(from + ")", "");
+    for (const Preset::Value& v : preset->values) {
+      Node value = parse_value(v.value, layer).value();
+      value.stated = from + (v.note.empty() ? ")" : "; " + v.note + ")");
+      merge(tree_.root, nested(split_key(v.key).value(), std::move(value)));
+    }
+  }
+
+  // The value of "key=value": TOML, or else a bare word. Nothing if it is neither.
+  static std::optional<Node> value_of(const std::string& set, int layer) {
+    const std::string text(trimmed(std::string_view(set).substr(set.find('=') + 1)));
+    std::optional<Node> value = parse_value(text, layer);
+    return value ? value : parse_value(quote_text(text), layer);
   }
 
   // Nothing if the text is not one TOML value.
@@ -296,6 +333,7 @@ class Loader {
     }
   }
 
+  const Presets* presets_;
   Tree tree_;
   std::vector<std::string> errors_;
 };
@@ -304,7 +342,7 @@ class Loader {
 
 LoadedConfig load_config(const std::string& path, const std::vector<std::string>& sets,
                          Config& out) {
-  Loader loader;
+  Loader loader(out);
   loader.add_file(path);
   loader.add_sets(sets);
   return loader.read(out);
@@ -312,7 +350,7 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
 
 LoadedConfig load_config_text(const std::string& name, std::string_view text,
                               const std::vector<std::string>& sets, Config& out) {
-  Loader loader;
+  Loader loader(out);
   loader.add_text(name, "", text, 0);
   loader.add_sets(sets);
   return loader.read(out);
@@ -320,7 +358,7 @@ LoadedConfig load_config_text(const std::string& name, std::string_view text,
 
 LoadedConfig load_resolved(const std::string& name, std::string_view text,
                            const std::vector<std::string>& sets, Config& out) {
-  Loader loader;
+  Loader loader(out);
   loader.add_resolved(name, text);
   loader.add_sets(sets);
   return loader.read(out);

@@ -1,6 +1,7 @@
 // From TOML text and --set arguments to config structs. Layers, lowest first: the defaults in the
-// structs, the file named by `base`, the file, its [set] table, --set. All errors are collected and
-// thrown as one ConfigError with a line for each:
+// structs, the file named by `base`, the file, its [set] table, --set. A preset that a layer names
+// (presets.h) is a layer just below it. All errors are collected and thrown as one ConfigError with
+// a line for each:
 //
 //   run.toml:6:1: model.norm.bias: unknown key
 //   --set: model.norm.epz: unknown key, did you mean "eps"?
@@ -16,7 +17,8 @@
 
 namespace keel {
 
-// Dotted key -> "default", "run.toml:3" (file and line) or "--set".
+// Dotted key -> "default", "run.toml:3" (file and line), "--set", or of a preset "run.toml:3
+// (method "qk_norm")", with the preset's note behind a semicolon.
 using Origins = std::map<std::string, std::string>;
 
 struct LoadedConfig {

@@ -63,7 +63,7 @@ class Reader final : public Fields {
   // The name of the file, for errors about values that nobody wrote.
   std::string file_name() const {
     for (auto it = tree_.layers.rbegin(); it != tree_.layers.rend(); ++it) {
-      if (it->name != "--set") return it->name + ": ";
+      if (!it->name.starts_with("--set")) return it->name + ": ";
     }
     return "";
   }

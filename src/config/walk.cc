@@ -32,7 +32,7 @@ std::string error_of(const Range& r, const std::string& v) {
   if (r.values.empty() || std::find(r.values.begin(), r.values.end(), v) != r.values.end()) {
     return "";
   }
-  return "must be " + r.text() + ", is " + quote_text(v);
+  return "must be " + r.text() + ", is " + quote_text(v) + suggestion(v, r.values);
 }
 template <class T>
 std::string error_of(const Range& r, const std::vector<T>& v) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "nn/init/mup.h"
+
 namespace keel {
 
 void ModelConfig::fields(Fields& f) {
@@ -23,6 +25,8 @@ void ModelConfig::fields(Fields& f) {
   f("attention", attention, "what mixes positions");
   f("position", position, "how positions are told");
   f("ffn", ffn, "feed-forward layer");
+  f("linear", linear, "weights of the linears in the blocks");
+  f("head", head, "output logits");
   f("init", init, "first values of the parameters");
 }
 
@@ -35,6 +39,11 @@ void ModelConfig::validate(Errors& errors) const {
   if (heads % kv_heads_in_force() != 0) {
     errors.add("kv_heads", fmt::format("{} key-value heads do not divide {} heads",
                                        kv_heads_in_force(), heads));
+  }
+  if (init.kind() == "mup" && tied && init.options_as<MupInit::Config>().zero_head) {
+    errors.add("init.zero_head",
+               "a tied head is the token table, which cannot start at 0; set "
+               "model.tied = false");
   }
   const int64_t hd = head_dim_in_force();
   if (position.kind() == "rope" && (head_dim != 0 || dim % heads == 0) && hd % 2 != 0) {

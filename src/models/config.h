@@ -11,6 +11,15 @@
 
 namespace keel {
 
+// The table [model.head].
+struct HeadConfig final : Config {
+  double softcap = 0;
+  void fields(Fields& f) override {
+    f("softcap", softcap, "c of c tanh(logit / c) on the output logits (arXiv 2408.00118); 0: none",
+      at_least(0));
+  }
+};
+
 struct ModelConfig final : Config {
   int64_t dim = 128, layers = 4, heads = 4;
   int64_t kv_heads = 0, head_dim = 0;
@@ -23,6 +32,8 @@ struct ModelConfig final : Config {
   MixerChoice attention{mixers(), "softmax"};
   PositionChoice position{positions(), "rope", None::kAllowed};
   FfnChoice ffn{ffns(), "swiglu"};
+  LinearChoice linear{linears(), "plain"};
+  HeadConfig head;
   Variant<Init, const InitArgs&> init{inits(), "gpt2"};
 
   // heads where kv_heads is 0, dim / heads where head_dim is 0.

@@ -8,6 +8,7 @@
 #include "ops/dropout.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
+#include "ops/softcap.h"
 
 namespace keel {
 
@@ -15,6 +16,7 @@ Decoder::Decoder(const ModelConfig& config, int64_t vocab, DeviceKind device, DT
     : config_(config),
       vocab_(vocab),
       parameters_(device, compute),
+      init_(inits().make(config.init, {config.layers, config.dim})),
       embedding_stream_(stream_of("embedding.dropout")) {
   const int64_t dim = config_.dim;
   embedding_ = parameters_.add("embedding.weight", {vocab, dim}, Role::kEmbedding);
@@ -35,16 +37,14 @@ Decoder::Block Decoder::make_block(int64_t layer) {
   Block b;
   b.placement = placements().make(c.placement,
                                   {parameters_, c.norm, c.residual, name, c.dim, layer, c.layers});
-  b.mixer = mixers().make(c.attention,
-                          {parameters_, position_.get(), name + ".attention", c.dim, c.heads,
-                           c.kv_heads_in_force(), c.head_dim_in_force(), layer, c.bias, drop});
-  b.ffn = ffns().make(c.ffn, {parameters_, name + ".ffn", c.dim, c.bias, drop});
+  b.mixer = mixers().make(
+      c.attention, {parameters_, position_.get(), name + ".attention", c.dim, c.heads,
+                    c.kv_heads_in_force(), c.head_dim_in_force(), layer, c.bias, drop, c.linear});
+  b.ffn = ffns().make(c.ffn, {parameters_, name + ".ffn", c.dim, c.bias, drop, c.linear});
   return b;
 }
 
-void Decoder::initialise(uint64_t seed) {
-  parameters_.fill(*inits().make(config_.init, {config_.layers}), seed);
-}
+void Decoder::initialise(uint64_t seed) { parameters_.fill(*init_, seed); }
 
 Var Decoder::hidden(Pass& pass) const {
   Stream s;
@@ -59,7 +59,18 @@ Var Decoder::hidden(Pass& pass) const {
   return cast(s.x_btd, parameters_.compute());
 }
 
-Var Decoder::logits(Pass& pass) const { return linear(hidden(pass), head(), {}, DType::kF32); }
+HeadOptions Decoder::head_options() const {
+  HeadOptions o;
+  o.scale = static_cast<float>(init_->output_multiplier());
+  o.softcap = static_cast<float>(config_.head.softcap);
+  return o;
+}
+
+Var Decoder::logits_of(const Var& hidden) const {
+  const HeadOptions o = head_options();
+  const Var product = linear(hidden, head(), {}, DType::kF32);
+  return o.plain() ? product : softcap(product, o.scale, o.softcap);
+}
 
 std::vector<MixerState> Decoder::make_states(int64_t rows, int64_t capacity) const {
   std::vector<MixerState> states;

@@ -8,6 +8,7 @@
 #include "models/config.h"
 #include "nn/parameters.h"
 #include "nn/pass.h"
+#include "ops/cross_entropy.h"
 
 namespace keel {
 
@@ -25,8 +26,12 @@ class Decoder {
   Var hidden(Pass& pass) const;
   // [v, d]: the head's weight (the embedding table when tied).
   Var head() const { return head_ ? head_.var() : embedding_.var(); }
+  // What the head does to its product besides.
+  HeadOptions head_options() const;
+  // f32 [..., v], of what hidden() gave or a part of it.
+  Var logits_of(const Var& hidden) const;
   // f32 [b, t, v]
-  Var logits(Pass& pass) const;
+  Var logits(Pass& pass) const { return logits_of(hidden(pass)); }
 
   // Empty states of all mixers, for `rows` sequences of up to `capacity` tokens.
   std::vector<MixerState> make_states(int64_t rows, int64_t capacity) const;
@@ -50,6 +55,7 @@ class Decoder {
   int64_t vocab_;
   Parameters parameters_;
   ParameterRef embedding_, head_;
+  std::unique_ptr<Init> init_;
   std::unique_ptr<Position> position_;
   std::vector<Block> blocks_;
   std::unique_ptr<Norm> final_norm_;

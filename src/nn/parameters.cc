@@ -26,7 +26,7 @@ ParameterRef Parameters::add(std::string name, const Shape& shape, Role role) {
   return add_stack({{std::move(name), shape, role}});
 }
 
-ParameterRef Parameters::add_stack(std::initializer_list<Part> parts) {
+ParameterRef Parameters::add_stack(const std::vector<Part>& parts) {
   const size_t first = list_.size();
   for (const Part& p : parts) {
     list_.push_back({p.name, p.shape, p.role, {}, {}, {}});
@@ -35,8 +35,18 @@ ParameterRef Parameters::add_stack(std::initializer_list<Part> parts) {
                                    list_[first].shape.str()));
     }
   }
-  stacks_.push_back({first, parts.size(), 0, {}, {}});
-  return ParameterRef(&stacks_.back().var);
+  stacks_.push_back({first, parts.size(), 0, {}, {}, {}});
+  return ParameterRef(&stacks_.back().var, &stacks_.back().master);
+}
+
+Tensor Parameters::add_buffer(const Shape& shape) {
+  Tensor t = persistent(shape, DType::kF32, device_, "state beside the weights");
+  buffer_bytes_ += static_cast<int64_t>(t.bytes());
+  return t;
+}
+
+void Parameters::save_buffer(std::string name, Tensor part) {
+  buffers_.push_back({std::move(name), std::move(part)});
 }
 
 void Parameters::allocate() {
@@ -57,6 +67,7 @@ void Parameters::allocate() {
     const auto whole = [&](const Tensor& flat) {
       return flat.slice(0, s.at, s.at + shape.size()).view(shape);
     };
+    s.master = whole(weights_);
     s.var = Var(whole(copied ? copies_ : weights_), &s.slot);
     s.slot.grad = whole(grads_);
     s.slot.parameter = true;
@@ -76,10 +87,12 @@ void Parameters::allocate() {
 
 void Parameters::fill(const Init& init, uint64_t seed) {
   for (const Parameter& p : list_) fill_start(init.start(p.role, p.shape), seed, p.name, p.weight);
+  for (AfterStart* module : after_start_) module->start();
   refresh_copies();
 }
 
 void Parameters::refresh_copies() {
+  for (AfterStart* module : after_start_) module->loaded();
   if (!copies_) return;
   on_device(weights_, [&](auto& dev) { kernel::copy(dev, {weights_, {copies_}}); });
 }

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -30,11 +29,23 @@ class ParameterRef {
   explicit operator bool() const { return var_ != nullptr; }
   // The working copy if there is one, else the weight; an empty Var if there is no parameter.
   Var var() const { return var_ ? *var_ : Var(); }
+  // The f32 weight itself, with the same gradient.
+  Var master() const { return var_ ? Var(*master_, var_->slot) : Var(); }
 
  private:
   friend class Parameters;
-  explicit ParameterRef(const Var* var) : var_(var) {}
+  ParameterRef(const Var* var, const Tensor* master) : var_(var), master_(master) {}
   const Var* var_ = nullptr;
+  const Tensor* master_ = nullptr;
+};
+
+// A module with values that follow from first values: a weight's norm, its singular vector.
+struct AfterStart {
+  virtual ~AfterStart() = default;
+  // All parameters have just been filled.
+  virtual void start() = 0;
+  // Parameters and buffers may have been written from outside.
+  virtual void loaded() {}
 };
 
 class Parameters {
@@ -45,6 +56,11 @@ class Parameters {
     Role role;
   };
 
+  struct Buffer {
+    std::string name;
+    Tensor tensor;
+  };
+
   // `compute`: dtype in which matrices enter products.
   Parameters(DeviceKind device, DType compute);
   Parameters(const Parameters&) = delete;
@@ -52,7 +68,12 @@ class Parameters {
 
   ParameterRef add(std::string name, const Shape& shape, Role role);
   // Parts that differ in their first axis only, stacked along it.
-  ParameterRef add_stack(std::initializer_list<Part> parts);
+  ParameterRef add_stack(const std::vector<Part>& parts);
+  // f32 memory that is no parameter, 0 at first, and what of it is saved with the weights.
+  Tensor add_buffer(const Shape& shape);
+  void save_buffer(std::string name, Tensor part);
+  // `module` outlives this.
+  void after_start(AfterStart& module) { after_start_.push_back(&module); }
 
   // Lays everything out; call once, after all declarations.
   void allocate();
@@ -62,6 +83,8 @@ class Parameters {
   void refresh_copies();
 
   const std::vector<Parameter>& list() const { return list_; }
+  const std::vector<Buffer>& buffers() const { return buffers_; }
+  int64_t buffer_bytes() const { return buffer_bytes_; }
   int64_t count() const;  // elements of all parameters
   const Tensor& flat_weights() const { return weights_; }
   const Tensor& flat_grads() const { return grads_; }
@@ -79,6 +102,7 @@ class Parameters {
     size_t first, parts;
     int64_t at = 0;  // element offset in the flat allocation
     Var var;
+    Tensor master;
     Slot slot;
   };
 
@@ -86,6 +110,9 @@ class Parameters {
   DType compute_;
   std::vector<Parameter> list_;
   std::deque<Stack> stacks_;
+  std::vector<Buffer> buffers_;
+  int64_t buffer_bytes_ = 0;
+  std::vector<AfterStart*> after_start_;
   Tensor weights_, grads_, copies_;
 };
 

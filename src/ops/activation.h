@@ -9,7 +9,16 @@ namespace keel {
 
 // Gelu is the tanh form (as GPT-2 has it), GeluErf the exact one; sigmoid and identity are there
 // for the gated forms (GLU, bilinear).
-enum class Activation : uint8_t { kGelu, kGeluErf, kRelu, kSilu, kSigmoid, kIdentity };
+enum class Activation : uint8_t {
+  kGelu,
+  kGeluErf,
+  kRelu,
+  kRelu2,
+  kElu,
+  kSilu,
+  kSigmoid,
+  kIdentity
+};
 
 // x of any shape, f32 or bf16, contiguous; y has its dtype.
 Var activation(const Var& x, Activation kind);

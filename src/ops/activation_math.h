@@ -29,6 +29,33 @@ struct Relu {
   }
 };
 
+// max(0, x)^2 (So et al., arXiv 2109.08668).
+struct Relu2 {
+  template <class V>
+  KEEL_HD static V value(V x) {
+    const V r = Relu::value(x);
+    return r * r;
+  }
+  template <class V>
+  KEEL_HD static V slope(V x) {
+    return V(2.0f) * Relu::value(x);
+  }
+};
+
+// x above 0, e^x - 1 below (Clevert et al., arXiv 1511.07289, alpha 1); no cancellation near 0.
+struct Elu {
+  template <class V>
+  KEEL_HD static V value(V x) {
+    const auto [n, q] = exp_parts(min(V(0.0f), max(V(-104.0f), x)));
+    const V power = scale2(V(1.0f), n);
+    return select(x > V(0.0f), x, fma(power, q, power - V(1.0f)));
+  }
+  template <class V>
+  KEEL_HD static V slope(V x) {
+    return exp(min(V(0.0f), x));
+  }
+};
+
 struct Sigmoid {
   template <class V>
   KEEL_HD static V value(V x) {
@@ -106,6 +133,10 @@ decltype(auto) with_activation(Activation kind, F&& f) {
       return f.template operator()<GeluErf>();
     case Activation::kRelu:
       return f.template operator()<Relu>();
+    case Activation::kRelu2:
+      return f.template operator()<Relu2>();
+    case Activation::kElu:
+      return f.template operator()<Elu>();
     case Activation::kSilu:
       return f.template operator()<Silu>();
     case Activation::kSigmoid:

@@ -33,9 +33,11 @@ CrossEntropy new_result(int64_t rows, DeviceKind device) {
   return {Var(f32(1)), f32(rows), f32(rows), f32(1)};
 }
 
-void sum_rows(const CrossEntropy& r, const Tensor& weights, const StepState* state) {
+void sum_rows(const CrossEntropy& r, const Tensor& objective, const Tensor& weights,
+              const StepState* state) {
   on_device(r.rows, [&](auto& dev) {
-    kernel::cross_entropy_sum(dev, {r.rows, weights, r.log_z, state, r.loss.t, r.mean_log_z});
+    kernel::cross_entropy_sum(
+        dev, {objective ? objective : r.rows, weights, r.log_z, state, r.loss.t, r.mean_log_z});
   });
 }
 
@@ -51,6 +53,8 @@ struct HeadPass {
   const StepState* state;
   CrossEntropy out;
   Tensor logits, dlogits;  // of the largest chunk; dlogits shares logits' memory in f32
+  HeadOptions options;
+  Tensor objective;  // [n], or empty
 
   // Logits of rows [begin, end), their statistics and, if dlogits is there, their gradient.
   Tensor forward(int64_t begin, int64_t end) const {
@@ -66,7 +70,9 @@ struct HeadPass {
                                       out.log_z.slice(0, begin, end),
                                       {},
                                       dz,
-                                      state});
+                                      state,
+                                      options,
+                                      part(objective, begin, end)});
     });
     return dz;
   }
@@ -140,7 +146,7 @@ CrossEntropy cross_entropy(const Var& logits, const Tensor& targets, const Tenso
     kernel::cross_entropy_fwd(
         dev, {as_matrix(z), targets, weights, out.rows, out.log_z, stats, {}, state});
   });
-  sum_rows(out, weights, state);
+  sum_rows(out, {}, weights, state);
   record("cross_entropy", {&out.loss}, {logits}, [z, targets, weights, stats, state](Node& n) {
     const Tensor dy = n.dy();
     const Grad dz = n.grad_of(0);
@@ -160,7 +166,8 @@ int64_t head_chunk_rows(int64_t rows, int64_t vocab, int64_t dim) {
 }
 
 CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
-                       const Tensor& weights, const StepState* state, int64_t chunk_rows) {
+                       const Tensor& weights, const StepState* state, int64_t chunk_rows,
+                       const HeadOptions& options) {
   check_head(x.t, weight.t);
   const int64_t n = x.t.rows(), vocab = weight.t.dim(0);
   check_labels("head_loss", targets, weights, n, vocab);
@@ -176,7 +183,9 @@ CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
                 state,
                 new_result(n, device),
                 empty({chunk, vocab}, DType::kF32, device),
-                {}};
+                {},
+                options,
+                options.plain() ? Tensor() : empty({n}, DType::kF32, device)};
   if (gradient) {
     const bool bf16 = x.t.dtype() == DType::kBf16;
     pass.dlogits = bf16 ? empty({chunk, vocab}, DType::kBf16, device) : pass.logits;
@@ -185,7 +194,7 @@ CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
     head_in_one(pass, x, weight, gradient);
   else
     head_in_chunks(pass, x, weight, chunk);
-  sum_rows(pass.out, weights, state);
+  sum_rows(pass.out, pass.objective, weights, state);
   return pass.out;
 }
 

@@ -9,8 +9,21 @@
 
 namespace keel {
 
+// What else head_loss does to the logits x and adds to the loss of a row. With z = cap tanh(scale x
+// / cap) (cap 0: z = scale x) and eps = smoothing it is
+//   (1 - eps) ce + eps mean over the vocabulary of (log Z - z) + z_loss (log Z)^2.
+// Soft cap: Gemma 2, arXiv 2408.00118. Smoothing: Szegedy et al., arXiv 1512.00567, as PyTorch has
+// it. z-loss: Chowdhery et al., arXiv 2204.02311, section 5; its gradient is 2 z_loss log Z
+// softmax.
+struct HeadOptions {
+  float scale = 1, softcap = 0;
+  float z_loss = 0, smoothing = 0;
+  bool plain() const { return scale == 1 && softcap == 0 && z_loss == 0 && smoothing == 0; }
+};
+
+// `rows` is always the cross-entropy alone (of the capped logits), whatever the loss adds to it.
 struct CrossEntropy {
-  Var loss;           // f32 [1]: loss_scale * sum of w_i * ce_i, in nats
+  Var loss;           // f32 [1]: loss_scale * sum of w_i * (ce_i and what is added), in nats
   Tensor rows;        // f32 [n]: ce_i, unweighted; 0 where w_i is 0
   Tensor log_z;       // f32 [n]: log Z_i; 0 where w_i is 0
   Tensor mean_log_z;  // f32 [1]: mean of log Z_i weighted with w_i; 0 when all weights are 0
@@ -33,7 +46,8 @@ CrossEntropy cross_entropy(const Var& logits, const Tensor& targets, const Tenso
 // to unwritten before the forward pass, not after it, and the gradient of the loss itself must then
 // be 1 (a factor belongs into the weights), else backward throws ShapeError.
 CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
-                       const Tensor& weights, const StepState* state, int64_t chunk_rows = 0);
+                       const Tensor& weights, const StepState* state, int64_t chunk_rows = 0,
+                       const HeadOptions& options = {});
 
 // Rows of a chunk: all rows, or equal chunks of a multiple of 16 rows, so that the f32 logits of
 // one take at most kHeadChunkBytes or as much as the weight, whichever is more (but never fewer
@@ -55,6 +69,8 @@ struct CrossEntropyFwd {
   Tensor stats;    // f32 [n, 2]: largest logit, sum of e^(logit - largest); or empty
   Tensor dlogits;  // empty, or the gradient: logits itself, or bf16 [n, v] (logits are lost)
   const StepState* state;  // may be null
+  HeadOptions options = {};
+  Tensor objective = {};  // f32 [n]: loss of a row with all that is added; empty if options.plain()
 };
 // dlogits (+)= dy w_i (softmax - onehot).
 struct CrossEntropyBwd {
@@ -64,7 +80,7 @@ struct CrossEntropyBwd {
   Grad dlogits;
 };
 struct CrossEntropySum {
-  Tensor rows, weights, log_z;
+  Tensor rows, weights, log_z;  // rows: what the loss sums up
   const StepState* state;
   Tensor loss, mean_log_z;
 };

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "ops/cross_entropy.h"
+#include "ops/softcap_math.h"
 
 namespace keel::kernel {
 namespace {
@@ -121,6 +122,84 @@ void with_gradient(const Rows& a, T* dlogits, int64_t d_stride, int64_t rows) {
   });
 }
 
+// A row whose logits are capped or whose loss has more terms. The exponentials are made twice: the
+// slope of the cap needs the capped logits that they would overwrite.
+struct ShapedRows : Rows {
+  HeadOptions options;
+  SoftcapFormula cap;
+  float* objective;
+
+  explicit ShapedRows(const CrossEntropyFwd& a)
+      : Rows(a),
+        options(a.options),
+        cap{options.scale, options.softcap},
+        objective(a.objective.data<float>()) {}
+
+  // Leaves z where the logits were; returns the sum of z.
+  double shape(float* z) const {
+    constexpr int64_t kBlock = 2048;
+    double sum = 0;
+    for (int64_t begin = 0; begin < vocab; begin += kBlock) {
+      Vec s(0.0f);
+      for_lanes(std::min(kBlock, vocab - begin), [&](int64_t i, int n) {
+        const Vec y = cap.value(load_n(z + begin + i, n));
+        s += y;  // lanes beyond the row are 0, and so is the cap's value there
+        store_n(z + begin + i, y, n);
+      });
+      sum += reduce_add(s);
+    }
+    return sum;
+  }
+
+  // d may be where the logits are; null: no gradient.
+  template <class T>
+  void row(int64_t r, float g, T* d) const {
+    float* z = logits + r * stride;
+    const double mean = shape(z) / static_cast<double>(vocab);
+    const float shift = largest(z, vocab);
+    const double sum = statistics<false>(r), eps = static_cast<double>(options.smoothing);
+    const double log_sum = static_cast<double>(shift) + std::log(sum);
+    objective[r] = static_cast<float>((1 - eps) * (log_sum - static_cast<double>(z[targets[r]])) +
+                                      eps * (log_sum - mean) +
+                                      static_cast<double>(options.z_loss) * log_sum * log_sum);
+    if (d) gradient(z, d, targets[r], shift, sum, log_sum, g);
+  }
+
+  template <class T>
+  void gradient(const float* z, T* d, int32_t target, float shift, double sum, double log_sum,
+                float g) const {
+    const double of_z_loss = 2 * static_cast<double>(options.z_loss) * log_sum;
+    const double eps = static_cast<double>(options.smoothing), each = eps / double(vocab);
+    const float factor = static_cast<float>(static_cast<double>(g) * (1 + of_z_loss) / sum);
+    const float spread = static_cast<float>(static_cast<double>(g) * each), top = z[target];
+    // In f64: where p is near 1, what is left is small.
+    const double p = static_cast<double>(exp(top - shift)) / sum;
+    const double left = p * (1 + of_z_loss) - each - (1 - eps);
+    const float at_target = static_cast<float>(static_cast<double>(g) * left) * cap.slope(top);
+    for_lanes(vocab, [&](int64_t i, int n) {
+      const Vec y = load_n(z + i, n);
+      store_n(d + i, fma(exp(y - Vec(shift)), Vec(factor), Vec(-spread)) * cap.slope(y), n);
+    });
+    d[target] = static_cast<T>(at_target);
+  }
+};
+
+template <class T>
+void shaped(const ShapedRows& a, T* dlogits, int64_t d_stride, int64_t rows) {
+  parallel_ranges(rows, grain_rows(a.vocab), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      T* d = dlogits ? dlogits + r * d_stride : nullptr;
+      const float w = weight_of(a.weights, r);
+      if (w != 0) {
+        a.row(r, w * a.scale, d);
+        continue;
+      }
+      a.ce[r] = a.log_z[r] = a.objective[r] = 0;
+      if (d) std::fill(d, d + a.vocab, T(0.0f));
+    }
+  });
+}
+
 // Sum of f(i) over [begin, end) as a binary tree over fixed leaves of 64.
 template <class F>
 double tree_sum(int64_t begin, int64_t end, F&& f) {
@@ -146,8 +225,15 @@ void check_targets(Cpu&, const CheckTargets& a) {
 }
 
 void cross_entropy_fwd(Cpu&, const CrossEntropyFwd& a) {
-  const Rows rows(a);
   const int64_t n = a.logits.dim(0);
+  if (a.objective) {
+    const ShapedRows rows(a);
+    if (!a.dlogits) return shaped<float>(rows, nullptr, 0, n);
+    return with_dtype(a.dlogits.dtype(), [&]<class T>() {
+      shaped(rows, a.dlogits.data<T>(), a.dlogits.stride(0), n);
+    });
+  }
+  const Rows rows(a);
   if (!a.dlogits) return values_only(rows, n);
   with_dtype(a.dlogits.dtype(),
              [&]<class T>() { with_gradient(rows, a.dlogits.data<T>(), a.dlogits.stride(0), n); });

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "nn/attention/softmax.h"
 #include "train/batch_ramp.h"
+#include "train/methods.h"
 
 namespace keel {
 
@@ -86,7 +87,13 @@ void LogConfig::fields(Fields& f) {
     at_least(0));
 }
 
+const Presets* RunConfig::presets() const { return &methods(); }
+
 void RunConfig::fields(Fields& f) {
+  std::vector<std::string> names{"none"};
+  for (const Preset& p : methods().list) names.push_back(p.name);
+  f("method", method,
+    "a method of arXiv 2410.16682: sets the switches of model; none: sets nothing", one_of(names));
   f("model", model, "the network");
   f("data", data, "what it is trained on");
   f("task", task, "what it learns");

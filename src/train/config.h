@@ -65,6 +65,7 @@ struct LogConfig final : Config {
 };
 
 struct RunConfig final : Config {
+  std::string method = "none";
   ModelConfig model;
   DataConfig data;
   Variant<Task> task{tasks(), "causal_lm"};
@@ -81,6 +82,7 @@ struct RunConfig final : Config {
 
   void fields(Fields& f) override;
   void validate(Errors& errors) const override;
+  const Presets* presets() const override;
 
   uint64_t init_seed() const { return pick(seed.init); }
   uint64_t data_seed() const { return pick(seed.data); }

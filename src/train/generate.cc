@@ -9,7 +9,6 @@
 #include "core/device_memory.h"
 #include "core/error.h"
 #include "core/philox.h"
-#include "ops/linear.h"
 
 namespace keel {
 namespace {
@@ -126,8 +125,7 @@ void Continuation::append(std::span<const int32_t> tokens) {
   pass.states = &states_;
   // Only what follows the last token is asked for.
   const Var last(model_.hidden(pass).t.slice(1, n - 1, n));
-  const Tensor logits = linear(last, model_.head(), {}, DType::kF32).t;
-  logits_ = to_host(moved_to(logits, DeviceKind::kCpu));
+  logits_ = to_host(moved_to(model_.logits_of(last).t, DeviceKind::kCpu));
   for (float& v : logits_) {
     if (std::isnan(v)) v = -INFINITY;
   }

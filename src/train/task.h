@@ -9,8 +9,8 @@
 namespace keel {
 
 struct TaskLoss {
-  Var loss;     // f32 [1]: sum over targets * loss_scale
-  Tensor rows;  // f32 [b t]: loss of each target in nats, 0 where it does not count
+  Var loss;     // f32 [1]: sum over targets * loss_scale, with what the task adds to it
+  Tensor rows;  // f32 [b t]: cross-entropy of each target in nats, 0 where it does not count
 };
 
 // The tensors of a batch on the device: i32 [b, t] and f32 [b, t].

@@ -112,7 +112,8 @@ TEST(Load, OutOfRange) {
             "run.toml:2:7: model.dim: must be at least 1, is 0\n"
             "run.toml:3:11: model.dropout: must be at least 0 and below 1, is 1.0\n"
             "run.toml:6:9: optim.betas: value 2 must be at least 0 and below 1, is 1.0\n"
-            "run.toml:7:9: optim.decay: must be one of \"rate\", \"independent\", is \"rat\"\n"
+            "run.toml:7:9: optim.decay: must be one of \"rate\", \"independent\", is \"rat\", did "
+            "you mean \"rate\"?\n"
             "run.toml:5:6: optim.lr: must be above 0, is -0.001\n"
             "run.toml:9:8: train.seed: must be between 0 and 1e+09, is -1\n"
             "run.toml:10:8: train.clip: must be above 0, is nan");

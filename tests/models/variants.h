@@ -23,6 +23,7 @@ inline std::vector<std::string> model_kinds(const std::string& prefix) {
   add("attention.qk_norm", qk_norms(), true);
   add("position", positions(), true);
   add("ffn", ffns(), false);
+  add("linear", linears(), false);
   add("init", inits(), false);
   return out;
 }

@@ -6,6 +6,10 @@
 
 #include "core/parallel.h"
 #include "harness/check_op.h"
+#include "nn/init/mup.h"
+#include "nn/init/small.h"
+#include "nn/init/standard.h"
+#include "nn/init/xavier.h"
 
 namespace keel::test {
 namespace {
@@ -29,6 +33,76 @@ TEST(Init, Gpt2DeviationsByRole) {
   EXPECT_EQ(init->start(keel::Role::kGain, {4}).kind, Start::Kind::kConstant);
   EXPECT_EQ(init->start(keel::Role::kGain, {4}).value, 1);
   EXPECT_EQ(init->start(keel::Role::kBias, {4}).value, 0);
+}
+
+// For 8 layers of width 512.
+template <class I>
+I made(typename I::Config config = {}) {
+  return I(config, InitArgs{8, 512});
+}
+const Shape kTall{1536, 512};
+
+TEST(Init, StandardKnowsNoDepth) {
+  const auto init = made<StandardInit>();
+  for (const keel::Role r : {keel::Role::kEmbedding, keel::Role::kLinear, keel::Role::kHead,
+                             keel::Role::kResidualOutput}) {
+    EXPECT_EQ(init.start(r, kTall).kind, Start::Kind::kNormal);
+    EXPECT_EQ(init.start(r, kTall).value, 0.02);
+  }
+}
+
+TEST(Init, SmallGoesWithTheWidth) {
+  const double deviation = std::sqrt(2.0 / (5 * 512));
+  EXPECT_DOUBLE_EQ(made<SmallInit>().start(keel::Role::kLinear, kTall).value, deviation);
+  EXPECT_DOUBLE_EQ(made<SmallInit>().start(keel::Role::kEmbedding, kTall).value, deviation);
+  EXPECT_DOUBLE_EQ(made<SmallInit>().start(keel::Role::kResidualOutput, kTall).value,
+                   deviation / 4);
+  SmallInit::Config flat;
+  flat.depth_scaled = false;
+  EXPECT_DOUBLE_EQ(made<SmallInit>(flat).start(keel::Role::kResidualOutput, kTall).value,
+                   deviation);
+}
+
+TEST(Init, XavierByFanInAndFanOut) {
+  const Start uniform = made<XavierInit>().start(keel::Role::kResidualOutput, kTall);
+  EXPECT_EQ(uniform.kind, Start::Kind::kUniform);
+  EXPECT_DOUBLE_EQ(uniform.value, std::sqrt(6.0 / 2048));
+  XavierInit::Config c;
+  c.distribution = "normal";
+  const Start normal = made<XavierInit>(c).start(keel::Role::kLinear, kTall);
+  EXPECT_EQ(normal.kind, Start::Kind::kNormal);
+  EXPECT_DOUBLE_EQ(normal.value, std::sqrt(2.0 / 2048));
+  EXPECT_EQ(made<XavierInit>().start(keel::Role::kEmbedding, kTall).value, 0.02);
+  // Both have the same variance.
+  const Tensor t = empty({100003});
+  fill_start({Start::Kind::kUniform, 0.5}, 1, "a", t);
+  EXPECT_NEAR(deviation(t), 0.5 / std::sqrt(3.0), 0.003);  // five standard errors
+  for (const float x : to_host(t)) ASSERT_LT(std::abs(x), 0.5);
+}
+
+// Table 8 of arXiv 2203.03466 at four times the base width.
+TEST(Init, MupGoesWithTheWidth) {
+  const auto wide = made<MupInit>();
+  const MupInit base({}, InitArgs{8, 128});
+  const auto gpt2 = inits().make("gpt2", InitArgs{8, 128});
+  for (const keel::Role r :
+       {keel::Role::kEmbedding, keel::Role::kPosition, keel::Role::kLinear,
+        keel::Role::kResidualOutput, keel::Role::kHead, keel::Role::kGain, keel::Role::kBias}) {
+    const bool hidden = r == keel::Role::kLinear || r == keel::Role::kResidualOutput;
+    EXPECT_EQ(base.start(r, kTall).kind, gpt2->start(r, kTall).kind);
+    EXPECT_EQ(base.start(r, kTall).value, gpt2->start(r, kTall).value);
+    EXPECT_EQ(base.rate_factor(r, kTall), 1);
+    EXPECT_EQ(gpt2->rate_factor(r, kTall), 1);
+    EXPECT_DOUBLE_EQ(wide.start(r, kTall).value, base.start(r, kTall).value * (hidden ? 0.5 : 1));
+    EXPECT_DOUBLE_EQ(wide.rate_factor(r, kTall), hidden ? 0.25 : 1);
+  }
+  EXPECT_EQ(base.output_multiplier(), 1);
+  EXPECT_EQ(gpt2->output_multiplier(), 1);
+  EXPECT_DOUBLE_EQ(wide.output_multiplier(), 0.25);
+  MupInit::Config c;
+  c.zero_head = true;
+  EXPECT_EQ(made<MupInit>(c).start(keel::Role::kHead, kTall).value, 0);
+  EXPECT_EQ(made<MupInit>(c).start(keel::Role::kEmbedding, kTall).value, 0.02);
 }
 
 TEST(Init, NormalNumbers) {

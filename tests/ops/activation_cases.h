@@ -9,9 +9,9 @@
 
 namespace keel::test {
 
-inline constexpr Activation kActivations[] = {Activation::kGelu,    Activation::kGeluErf,
-                                              Activation::kRelu,    Activation::kSilu,
-                                              Activation::kSigmoid, Activation::kIdentity};
+inline constexpr Activation kActivations[] = {
+    Activation::kGelu, Activation::kGeluErf, Activation::kRelu,    Activation::kRelu2,
+    Activation::kElu,  Activation::kSilu,    Activation::kSigmoid, Activation::kIdentity};
 
 inline Complex sigmoid_ref(Complex x) {
   if (x.real() < -700) return 0;
@@ -32,6 +32,10 @@ inline Complex activation_ref(Activation kind, Complex x) {
     }
     case Activation::kRelu:
       return x.real() > 0 ? x : 0;
+    case Activation::kRelu2:
+      return x.real() > 0 ? x * x : 0;
+    case Activation::kElu:
+      return x.real() > 0 ? x : Complex(std::expm1(x.real()), x.imag() * std::exp(x.real()));
     case Activation::kSilu:
       return x * sigmoid_ref(x);
     case Activation::kSigmoid:

@@ -39,13 +39,14 @@ TEST(Activation, Ends) {
     const Var y = activation(Var(from_host({3}, std::vector<float>{-far, far, nan}), &slot), kind);
     const std::vector<float> v = to_host(y.t);
     const bool identity = kind == Activation::kIdentity, sigmoid = kind == Activation::kSigmoid;
-    EXPECT_EQ(v[0], identity ? -far : 0);
-    EXPECT_EQ(v[1], sigmoid ? 1 : far);
+    const bool square = kind == Activation::kRelu2, elu = kind == Activation::kElu;
+    EXPECT_EQ(v[0], identity ? -far : elu ? -1 : 0);
+    EXPECT_EQ(v[1], sigmoid ? 1 : square ? far * far : far);
     EXPECT_TRUE(std::isnan(v[2]));
     backward(y, from_host({3}, std::vector<float>{1, 1, 1}));
     const std::vector<float> g = to_host(slot.grad);
     EXPECT_EQ(g[0], identity ? 1 : 0);
-    EXPECT_EQ(g[1], sigmoid ? 0 : 1);
+    EXPECT_EQ(g[1], sigmoid ? 0 : square ? 2 * far : 1);
   }
 }
 

@@ -10,62 +10,11 @@
 #include "core/parallel.h"
 #include "harness/check_op.h"
 #include "harness/golden.h"
+#include "labels.h"
 #include "ops/linear.h"
 
 namespace keel::test {
 namespace {
-
-// Row i of n: its target, and a weight that is 0 for every fifth row.
-std::vector<int32_t> some_targets(int64_t n, int64_t vocab) {
-  std::vector<int32_t> t(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) t[static_cast<size_t>(i)] = int32_t((i * 7919 + 3) % vocab);
-  return t;
-}
-std::vector<float> some_weights(int64_t n) {
-  std::vector<float> w(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i)
-    w[static_cast<size_t>(i)] = i % 5 == 4 ? 0 : 0.25f * float(i % 3 + 1);
-  return w;
-}
-
-struct Labels {
-  std::vector<int32_t> ids;
-  std::vector<float> w;
-  Tensor targets, weights;
-  StepState state;
-
-  Labels(int64_t n, int64_t vocab) : ids(some_targets(n, vocab)), w(some_weights(n)) {
-    targets = from_host({n}, ids);
-    weights = from_host({n}, w);
-    state.loss_scale = 0.5f;
-  }
-  // Sum of w_i ce_i times the scale.
-  Array reference(const Array& logits) const {
-    Array loss(Shape{1});
-    const int64_t vocab = logits.dim(-1);
-    for (int64_t r = 0; r < logits.rows(); ++r) {
-      const Complex* z = &logits.v[static_cast<size_t>(r * vocab)];
-      double top = z[0].real();
-      for (int64_t i = 1; i < vocab; ++i) top = std::max(top, z[i].real());
-      Complex sum = 0;
-      for (int64_t i = 0; i < vocab; ++i) sum += std::exp(z[i] - top);
-      const auto at = static_cast<size_t>(r);
-      loss[0] += 0.5 * double(w[at]) * (top + std::log(sum) - z[ids[at]]);
-    }
-    return loss;
-  }
-};
-
-Array times_transposed(const Array& x, const Array& weight) {
-  const int64_t n = x.rows(), c = x.dim(-1), v = weight.dim(0);
-  Array z(Shape{n, v});
-  for (int64_t r = 0; r < n; ++r) {
-    for (int64_t i = 0; i < v; ++i) {
-      for (int64_t k = 0; k < c; ++k) z[r * v + i] += x[r * c + k] * weight[i * c + k];
-    }
-  }
-  return z;
-}
 
 TEST(CrossEntropy, AgainstTheFormula) {
   for (const auto& [n, v] : std::vector<std::array<int64_t, 2>>{

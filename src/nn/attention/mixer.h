@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "nn/linear/linear.h"
 #include "nn/parameters.h"
 #include "nn/position/position.h"
 #include "nn/sublayer.h"
@@ -18,6 +19,7 @@ struct MixerArgs {
   int64_t dim, heads, kv_heads, head_dim, layer;
   bool bias;
   float dropout;
+  const LinearChoice& linear;  // outlives the mixer
 };
 
 struct Mixer : Sublayer {

@@ -18,16 +18,18 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
   Parameters& p = args.parameters;
   const std::string& n = args.name;
   const int64_t q = args.heads * args.head_dim, kv = args.kv_heads * args.head_dim;
-  qkv_ = p.add_stack({{n + ".q.weight", {q, args.dim}, Role::kLinear},
-                      {n + ".k.weight", {kv, args.dim}, Role::kLinear},
-                      {n + ".v.weight", {kv, args.dim}, Role::kLinear}});
+  qkv_ = linears().make(
+      args.linear,
+      {p,
+       {{n + ".q", q, Role::kLinear}, {n + ".k", kv, Role::kLinear}, {n + ".v", kv, Role::kLinear}},
+       args.dim});
   if (args.bias) {
     qkv_bias_ = p.add_stack({{n + ".q.bias", {q}, Role::kBias},
                              {n + ".k.bias", {kv}, Role::kBias},
                              {n + ".v.bias", {kv}, Role::kBias}});
   }
   qk_norm_ = qk_norms().make(config.qk_norm, {p, n, args.head_dim});
-  out_ = p.add(n + ".out.weight", {args.dim, q}, Role::kResidualOutput);
+  out_ = linears().make(args.linear, {p, {{n + ".out", args.dim, Role::kResidualOutput}}, q});
   if (args.bias) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
 }
 
@@ -55,7 +57,7 @@ void extend(Qkv& qkv, const MixerState& state, int64_t offset) {
 }  // namespace
 
 Var SoftmaxMixer::forward(const Var& x_btd, Pass& pass) const {
-  const Var packed = linear(x_btd, qkv_.var(), qkv_bias_.var());
+  const Var packed = linear(x_btd, qkv_->weight(pass), qkv_bias_.var());
   QkvOptions options;
   options.heads = args_.heads;
   options.kv_heads = args_.kv_heads;
@@ -84,7 +86,7 @@ Var SoftmaxMixer::forward(const Var& x_btd, Pass& pass) const {
   const Var o = attention(qkv.q, qkv.k, qkv.v, a).o;
   const Shape& s = x_btd.shape();
   const Var flat = reshape(o, {s[0], s[1], args_.heads * args_.head_dim});
-  const Var y = linear(flat, out_.var(), out_bias_.var());
+  const Var y = linear(flat, out_->weight(pass), out_bias_.var());
   return pass.step ? dropout(y, {args_.dropout, out_stream_, pass.step}) : y;
 }
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "nn/linear/linear.h"
 #include "nn/parameters.h"
 #include "nn/sublayer.h"
 
@@ -15,6 +16,7 @@ struct FfnArgs {
   int64_t dim;
   bool bias;
   float dropout;
+  const LinearChoice& linear;
 };
 
 // Options that all feed-forward layers share.

@@ -11,19 +11,21 @@ GatedFfn::GatedFfn(const Config& config, const FfnArgs& args, Activation kind)
   const int64_t hidden = ffn_width(config, args.dim, true);
   Parameters& p = args.parameters;
   const std::string& n = args.name;
-  gate_up_ = p.add_stack({{n + ".gate.weight", {hidden, args.dim}, Role::kLinear},
-                          {n + ".up.weight", {hidden, args.dim}, Role::kLinear}});
+  gate_up_ = linears().make(
+      args.linear,
+      {p, {{n + ".gate", hidden, Role::kLinear}, {n + ".up", hidden, Role::kLinear}}, args.dim});
   if (args.bias) {
     gate_up_bias_ = p.add_stack(
         {{n + ".gate.bias", {hidden}, Role::kBias}, {n + ".up.bias", {hidden}, Role::kBias}});
   }
-  down_ = p.add(n + ".down.weight", {args.dim, hidden}, Role::kResidualOutput);
+  down_ =
+      linears().make(args.linear, {p, {{n + ".down", args.dim, Role::kResidualOutput}}, hidden});
   if (args.bias) down_bias_ = p.add(n + ".down.bias", {args.dim}, Role::kBias);
 }
 
 Var GatedFfn::forward(const Var& x_btd, Pass& pass) const {
-  const Var hidden = gated(linear(x_btd, gate_up_.var(), gate_up_bias_.var()), kind_);
-  const Var y = linear(hidden, down_.var(), down_bias_.var());
+  const Var hidden = gated(linear(x_btd, gate_up_->weight(pass), gate_up_bias_.var()), kind_);
+  const Var y = linear(hidden, down_->weight(pass), down_bias_.var());
   return pass.step ? dropout(y, {dropout_, stream_, pass.step}) : y;
 }
 

@@ -1,6 +1,8 @@
 // y = (f(x G) * (x U)) D: gate and up lie side by side and come from one product.
 #pragma once
 
+#include <memory>
+
 #include "nn/ffn/ffn.h"
 #include "ops/gated.h"
 
@@ -16,11 +18,13 @@ class GatedFfn : public Sublayer {
   Activation kind_;
   float dropout_;
   uint64_t stream_;
-  ParameterRef gate_up_, gate_up_bias_, down_, down_bias_;
+  std::unique_ptr<LinearWeight> gate_up_, down_;
+  ParameterRef gate_up_bias_, down_bias_;
 };
 
-struct SwigluFfn final : GatedFfn {
-  SwigluFfn(const Config& c, const FfnArgs& a) : GatedFfn(c, a, Activation::kSilu) {}
+template <Activation kKind>
+struct GatedFfnOf final : GatedFfn {
+  GatedFfnOf(const Config& c, const FfnArgs& a) : GatedFfn(c, a, kKind) {}
 };
 
 }  // namespace keel

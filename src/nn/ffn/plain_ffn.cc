@@ -10,15 +10,16 @@ PlainFfn::PlainFfn(const Config& config, const FfnArgs& args, Activation kind)
     : kind_(kind), dropout_(args.dropout), stream_(stream_of(args.name + ".dropout")) {
   const int64_t hidden = ffn_width(config, args.dim, false);
   Parameters& p = args.parameters;
-  up_ = p.add(args.name + ".up.weight", {hidden, args.dim}, Role::kLinear);
+  up_ = linears().make(args.linear, {p, {{args.name + ".up", hidden, Role::kLinear}}, args.dim});
   if (args.bias) up_bias_ = p.add(args.name + ".up.bias", {hidden}, Role::kBias);
-  down_ = p.add(args.name + ".down.weight", {args.dim, hidden}, Role::kResidualOutput);
+  down_ = linears().make(args.linear,
+                         {p, {{args.name + ".down", args.dim, Role::kResidualOutput}}, hidden});
   if (args.bias) down_bias_ = p.add(args.name + ".down.bias", {args.dim}, Role::kBias);
 }
 
 Var PlainFfn::forward(const Var& x_btd, Pass& pass) const {
-  const Var hidden = activation(linear(x_btd, up_.var(), up_bias_.var()), kind_);
-  const Var y = linear(hidden, down_.var(), down_bias_.var());
+  const Var hidden = activation(linear(x_btd, up_->weight(pass), up_bias_.var()), kind_);
+  const Var y = linear(hidden, down_->weight(pass), down_bias_.var());
   return pass.step ? dropout(y, {dropout_, stream_, pass.step}) : y;
 }
 

@@ -1,6 +1,8 @@
 // y = f(x W1 + b1) W2 + b2.
 #pragma once
 
+#include <memory>
+
 #include "nn/ffn/ffn.h"
 #include "ops/activation.h"
 
@@ -16,17 +18,13 @@ class PlainFfn : public Sublayer {
   Activation kind_;
   float dropout_;
   uint64_t stream_;
-  ParameterRef up_, up_bias_, down_, down_bias_;
+  std::unique_ptr<LinearWeight> up_, down_;
+  ParameterRef up_bias_, down_bias_;
 };
 
-struct GeluFfn final : PlainFfn {
-  GeluFfn(const Config& c, const FfnArgs& a) : PlainFfn(c, a, Activation::kGelu) {}
-};
-struct GeluErfFfn final : PlainFfn {
-  GeluErfFfn(const Config& c, const FfnArgs& a) : PlainFfn(c, a, Activation::kGeluErf) {}
-};
-struct ReluFfn final : PlainFfn {
-  ReluFfn(const Config& c, const FfnArgs& a) : PlainFfn(c, a, Activation::kRelu) {}
+template <Activation kKind>
+struct PlainFfnOf final : PlainFfn {
+  PlainFfnOf(const Config& c, const FfnArgs& a) : PlainFfn(c, a, kKind) {}
 };
 
 }  // namespace keel

@@ -23,18 +23,27 @@ enum class Role : uint8_t {
 };
 
 struct Start {
-  enum class Kind : uint8_t { kConstant, kNormal } kind = Kind::kConstant;
-  double value = 0;  // the constant, or the standard deviation
+  enum class Kind : uint8_t { kConstant, kNormal, kUniform } kind = Kind::kConstant;
+  double value = 0;  // the constant, the standard deviation, or half the width of the interval
 };
 
 struct InitArgs {
-  int64_t layers = 1;
+  int64_t layers = 1, dim = 1;
 };
 
+// A rule for first values. A parametrisation (muP) is one that also says how the rate of a
+// parameter and the logits go with the width.
 struct Init {
   virtual ~Init() = default;
   virtual Start start(Role role, const Shape& shape) const = 0;
+  // What an Adam-like optimizer's rate for a parameter is multiplied with.
+  virtual double rate_factor(Role, const Shape&) const { return 1; }
+  // What the output head's logits are multiplied with.
+  virtual double output_multiplier() const { return 1; }
 };
+
+// Gains start at 1, biases at 0; a matrix as `matrix` says.
+Start start_of(Role role, const Start& matrix);
 
 const Registry<Init, const InitArgs&>& inits();
 
