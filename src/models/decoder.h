@@ -52,7 +52,7 @@ class Decoder {
   ParameterRef embedding_, head_;
   std::unique_ptr<Position> position_;
   std::vector<Block> blocks_;
-  std::unique_ptr<Norm> final_norm_;
+  std::unique_ptr<Norm> embedding_norm_, final_norm_;
   uint64_t embedding_stream_;
 };
 

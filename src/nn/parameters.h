@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,14 @@ struct Parameter {
   Role role;
   Tensor weight, grad;  // f32, views into the flat allocations
   Tensor copy;          // bf16 working copy of a matrix, or empty
+  // Where every element starts, whatever the rule for the role says.
+  std::optional<double> start = {};
+};
+
+// What a module keeps beside its parameters and a checkpoint must hold: f32, never trained.
+struct Buffer {
+  std::string name;
+  Tensor tensor;
 };
 
 // What a module holds of a parameter (or a stack of them); its Var is read at each forward.
@@ -43,6 +52,7 @@ class Parameters {
     std::string name;
     Shape shape;
     Role role;
+    std::optional<double> start = {};
   };
 
   // `compute`: dtype in which matrices enter products.
@@ -50,23 +60,34 @@ class Parameters {
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
 
-  ParameterRef add(std::string name, const Shape& shape, Role role);
+  ParameterRef add(std::string name, const Shape& shape, Role role,
+                   std::optional<double> start = {});
   // Parts that differ in their first axis only, stacked along it.
   ParameterRef add_stack(std::initializer_list<Part> parts);
 
+  // Memory that lives as long as the model, every element `start`.
+  Tensor add_buffer(std::string name, const Shape& shape, double start);
+
   // Lays everything out; call once, after all declarations.
   void allocate();
-  // First values of all parameters, by rule, seed and name.
-  void fill(const Init& init, uint64_t seed);
+  // First values of all parameters, by rule, seed and name. `branch_factor`: on those matrices
+  // whose size decides that of a branch (values, output, feed-forward).
+  void fill(const Init& init, uint64_t seed, double branch_factor = 1);
   // Working copies from the weights; after a load. (The optimizer writes both.)
   void refresh_copies();
 
   const std::vector<Parameter>& list() const { return list_; }
+  const std::vector<Buffer>& buffers() const { return buffers_; }
   int64_t count() const;  // elements of all parameters
   const Tensor& flat_weights() const { return weights_; }
   const Tensor& flat_grads() const { return grads_; }
   DType compute() const { return compute_; }
   DeviceKind device() const { return device_; }
+
+  // Does the pass under way train? The model says so at its start, for what is another function in
+  // evaluation (BatchNorm).
+  void begin_pass(bool training) const { training_ = training; }
+  bool training() const { return training_; }
 
   // Before a micro-batch: no gradient is written yet. After it: those that nothing wrote are 0.
   void begin_gradients();
@@ -84,7 +105,9 @@ class Parameters {
 
   DeviceKind device_;
   DType compute_;
+  mutable bool training_ = false;
   std::vector<Parameter> list_;
+  std::vector<Buffer> buffers_;
   std::deque<Stack> stacks_;
   Tensor weights_, grads_, copies_;
 };

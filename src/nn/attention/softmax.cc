@@ -20,15 +20,11 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
   const int64_t q = args.heads * args.head_dim, kv = args.kv_heads * args.head_dim;
   qkv_ = p.add_stack({{n + ".q.weight", {q, args.dim}, Role::kLinear},
                       {n + ".k.weight", {kv, args.dim}, Role::kLinear},
-                      {n + ".v.weight", {kv, args.dim}, Role::kLinear}});
-  if (args.bias) {
-    qkv_bias_ = p.add_stack({{n + ".q.bias", {q}, Role::kBias},
-                             {n + ".k.bias", {kv}, Role::kBias},
-                             {n + ".v.bias", {kv}, Role::kBias}});
-  }
+                      {n + ".v.weight", {kv, args.dim}, Role::kValue}});
+  qkv_bias_ = QkvBias(p, n, args.bias, q, kv);
   qk_norm_ = qk_norms().make(config.qk_norm, {p, n, args.head_dim});
   out_ = p.add(n + ".out.weight", {args.dim, q}, Role::kResidualOutput);
-  if (args.bias) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
+  if (args.bias.out) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
 }
 
 MixerState SoftmaxMixer::make_state(int64_t rows, int64_t capacity) const {

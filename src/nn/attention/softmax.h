@@ -24,7 +24,8 @@ class SoftmaxMixer final : public Mixer {
  private:
   MixerArgs args_;
   std::unique_ptr<HeadNorm> qk_norm_;
-  ParameterRef qkv_, qkv_bias_, out_, out_bias_;
+  ParameterRef qkv_, out_, out_bias_;
+  QkvBias qkv_bias_;
   uint64_t weights_stream_, out_stream_;
 };
 

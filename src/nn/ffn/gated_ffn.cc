@@ -11,8 +11,8 @@ GatedFfn::GatedFfn(const Config& config, const FfnArgs& args, Activation kind)
   const int64_t hidden = ffn_width(config, args.dim, true);
   Parameters& p = args.parameters;
   const std::string& n = args.name;
-  gate_up_ = p.add_stack({{n + ".gate.weight", {hidden, args.dim}, Role::kLinear},
-                          {n + ".up.weight", {hidden, args.dim}, Role::kLinear}});
+  gate_up_ = p.add_stack({{n + ".gate.weight", {hidden, args.dim}, Role::kHidden},
+                          {n + ".up.weight", {hidden, args.dim}, Role::kHidden}});
   if (args.bias) {
     gate_up_bias_ = p.add_stack(
         {{n + ".gate.bias", {hidden}, Role::kBias}, {n + ".up.bias", {hidden}, Role::kBias}});

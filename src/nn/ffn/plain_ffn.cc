@@ -10,7 +10,7 @@ PlainFfn::PlainFfn(const Config& config, const FfnArgs& args, Activation kind)
     : kind_(kind), dropout_(args.dropout), stream_(stream_of(args.name + ".dropout")) {
   const int64_t hidden = ffn_width(config, args.dim, false);
   Parameters& p = args.parameters;
-  up_ = p.add(args.name + ".up.weight", {hidden, args.dim}, Role::kLinear);
+  up_ = p.add(args.name + ".up.weight", {hidden, args.dim}, Role::kHidden);
   if (args.bias) up_bias_ = p.add(args.name + ".up.bias", {hidden}, Role::kBias);
   down_ = p.add(args.name + ".down.weight", {args.dim, hidden}, Role::kResidualOutput);
   if (args.bias) down_bias_ = p.add(args.name + ".down.bias", {args.dim}, Role::kBias);
