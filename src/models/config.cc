@@ -5,6 +5,23 @@
 #include "nn/init/mup.h"
 
 namespace keel {
+namespace {
+
+// A site's own word, or that of model.bias.
+bool has_bias(const std::string& site, bool inherited) {
+  return site == "inherit" ? inherited : site == "on";
+}
+
+}  // namespace
+
+void BiasConfig::fields(Fields& f) {
+  const Range states = one_of({"inherit", "on", "off"});
+  f("q", q, "of the queries; inherit: as model.bias says", states);
+  f("k", k, "of the keys (nothing changes by it without rope and QK-norm)", states);
+  f("v", v, "of the values", states);
+  f("out", out, "of attention's output", states);
+  f("ffn", ffn, "of both feed-forward projections; norms: model.norm.bias", states);
+}
 
 void ModelConfig::fields(Fields& f) {
   f("dim", dim, "width of the residual stream", between(1, 1 << 20));
@@ -17,9 +34,13 @@ void ModelConfig::fields(Fields& f) {
   f("vocab", vocab, "token ids; 0: what the data has", between(0, 1 << 24));
   f("tied", tied, "the output head is the embedding table");
   f("bias", bias, "biases in all linears of the blocks");
+  f("biases", biases, "biases site by site");
   f("dropout", dropout, "share dropped of embeddings, attention weights and branches",
     at_least(0).below(1));
   f("norm", norm, "norm of the residual stream");
+  f("embedding_norm", embedding_norm, "norm of the embedding");
+  f("final_norm", final_norm, "norm after the last block; auto: as the placement has it",
+    one_of({"auto", "on", "off"}));
   f("placement", placement, "where norms sit and streams add");
   f("residual", residual, "what multiplies a branch");
   f("attention", attention, "what mixes positions");
@@ -28,6 +49,22 @@ void ModelConfig::fields(Fields& f) {
   f("linear", linear, "weights of the linears in the blocks");
   f("head", head, "output logits");
   f("init", init, "first values of the parameters");
+}
+
+AttentionBias ModelConfig::attention_bias_in_force() const {
+  return {has_bias(biases.q, bias), has_bias(biases.k, bias), has_bias(biases.v, bias),
+          has_bias(biases.out, bias)};
+}
+
+bool ModelConfig::ffn_bias_in_force() const { return has_bias(biases.ffn, bias); }
+
+bool ModelConfig::final_norm_in_force() const {
+  return final_norm == "auto" ? placement_options().final_norm().wanted : final_norm == "on";
+}
+
+bool branch_stays_zero(const ResidualChoice& residual, const Init& init) {
+  return !residual.is_none() && residual.options_as<ResidualOptions>().start() == 0 &&
+         init.start(Role::kResidualOutput, {1, 1}).value == 0;
 }
 
 void ModelConfig::validate(Errors& errors) const {
@@ -50,6 +87,16 @@ void ModelConfig::validate(Errors& errors) const {
     errors.add("position", fmt::format("rope turns pairs of values, but a head has {}; choose an "
                                        "even head size",
                                        hd));
+  }
+  const FinalNorm wanted = placement_options().final_norm();
+  if (final_norm_in_force() != wanted.wanted && !wanted.reason.empty()) {
+    errors.add("final_norm", fmt::format("\"{}\" does not go with placement \"{}\": {}", final_norm,
+                                         placement.kind(), wanted.reason));
+  }
+  if (branch_stays_zero(residual, *inits().make(init, {layers}))) {
+    errors.add("residual",
+               "the branch is multiplied by 0 and its output projection starts at 0, so "
+               "neither gets a gradient; start one of them elsewhere");
   }
 }
 

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include "core/philox.h"
-#include "ops/add.h"
-#include "ops/cast.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
@@ -16,14 +14,16 @@ Decoder::Decoder(const ModelConfig& config, int64_t vocab, DeviceKind device, DT
     : config_(config),
       vocab_(vocab),
       parameters_(device, compute),
-      init_(inits().make(config.init, {config.layers, config.dim})),
+      init_(inits().make(
+          config.init, {config.layers, config.dim, !config.placement_options().weighs_by_depth()})),
       embedding_stream_(stream_of("embedding.dropout")) {
   const int64_t dim = config_.dim;
   embedding_ = parameters_.add("embedding.weight", {vocab, dim}, Role::kEmbedding);
   position_ = positions().make(config_.position,
                                {parameters_, dim, config_.head_dim_in_force(), config_.context});
+  embedding_norm_ = norms().make(config_.embedding_norm, {parameters_, "embedding_norm", dim});
   for (int64_t i = 0; i < config_.layers; ++i) blocks_.push_back(make_block(i));
-  if (blocks_.back().placement->final_norm()) {
+  if (config_.final_norm_in_force()) {
     final_norm_ = norms().make(config_.norm, {parameters_, "final_norm", dim});
   }
   if (!config_.tied) head_ = parameters_.add("head.weight", {vocab, dim}, Role::kHead);
@@ -37,26 +37,29 @@ Decoder::Block Decoder::make_block(int64_t layer) {
   Block b;
   b.placement = placements().make(c.placement,
                                   {parameters_, c.norm, c.residual, name, c.dim, layer, c.layers});
-  b.mixer = mixers().make(
-      c.attention, {parameters_, position_.get(), name + ".attention", c.dim, c.heads,
-                    c.kv_heads_in_force(), c.head_dim_in_force(), layer, c.bias, drop, c.linear});
-  b.ffn = ffns().make(c.ffn, {parameters_, name + ".ffn", c.dim, c.bias, drop, c.linear});
+  b.mixer = mixers().make(c.attention, {parameters_, position_.get(), name + ".attention", c.dim,
+                                        c.heads, c.kv_heads_in_force(), c.head_dim_in_force(),
+                                        layer, c.attention_bias_in_force(), drop, c.linear});
+  b.ffn = ffns().make(c.ffn,
+                      {parameters_, name + ".ffn", c.dim, c.ffn_bias_in_force(), drop, c.linear});
   return b;
 }
 
-void Decoder::initialise(uint64_t seed) { parameters_.fill(*init_, seed); }
+void Decoder::initialise(uint64_t seed) {
+  parameters_.fill(*init_, seed, config_.placement_options().branch_init(config_.layers));
+}
 
 Var Decoder::hidden(Pass& pass) const {
+  parameters_.begin_pass(pass.step != nullptr);
   Stream s;
   s.x_btd = embedding(pass.tokens, embedding_.var(), position_ ? position_->table() : Var(),
                       pass.segments, pass.offset);
+  if (embedding_norm_) s.x_btd = embedding_norm_->forward(s.x_btd, DType::kF32);
   if (pass.step) {
     s.x_btd = dropout(s.x_btd, {static_cast<float>(config_.dropout), embedding_stream_, pass.step});
   }
   for (const Block& b : blocks_) b.placement->block(s, *b.mixer, *b.ffn, pass);
-  if (final_norm_) return normed(s, *final_norm_, parameters_.compute());
-  if (s.branch_btd) s.x_btd = add(s.x_btd, s.branch_btd);
-  return cast(s.x_btd, parameters_.compute());
+  return blocks_.back().placement->finish(s, final_norm_.get(), parameters_.compute());
 }
 
 HeadOptions Decoder::head_options() const {

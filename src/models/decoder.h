@@ -38,6 +38,9 @@ class Decoder {
   // Whether generation can slide past the context.
   bool slides() const { return !position_ || position_->slides(); }
 
+  // What the parametrisation multiplies the rate of a parameter by.
+  double rate_factor(const Parameter& p) const { return init_->rate_factor(p.role, p.shape); }
+
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
   const ModelConfig& config() const { return config_; }
@@ -58,7 +61,7 @@ class Decoder {
   std::unique_ptr<Init> init_;
   std::unique_ptr<Position> position_;
   std::vector<Block> blocks_;
-  std::unique_ptr<Norm> final_norm_;
+  std::unique_ptr<Norm> embedding_norm_, final_norm_;
   uint64_t embedding_stream_;
 };
 

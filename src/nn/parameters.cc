@@ -22,14 +22,15 @@ Shape stacked(const std::vector<Parameter>& list, size_t first, size_t parts) {
 
 Parameters::Parameters(DeviceKind device, DType compute) : device_(device), compute_(compute) {}
 
-ParameterRef Parameters::add(std::string name, const Shape& shape, Role role) {
-  return add_stack({{std::move(name), shape, role}});
+ParameterRef Parameters::add(std::string name, const Shape& shape, Role role,
+                             std::optional<double> start) {
+  return add_stack({{std::move(name), shape, role, start}});
 }
 
 ParameterRef Parameters::add_stack(const std::vector<Part>& parts) {
   const size_t first = list_.size();
   for (const Part& p : parts) {
-    list_.push_back({p.name, p.shape, p.role, {}, {}, {}});
+    list_.push_back({p.name, p.shape, p.role, {}, {}, {}, p.start});
     if (p.shape.axes() != list_[first].shape.axes() || p.shape.dim(-1) == 0) {
       throw ShapeError(fmt::format("{}: {} cannot be stacked on {}", p.name, p.shape.str(),
                                    list_[first].shape.str()));
@@ -39,8 +40,9 @@ ParameterRef Parameters::add_stack(const std::vector<Part>& parts) {
   return ParameterRef(&stacks_.back().var, &stacks_.back().master);
 }
 
-Tensor Parameters::add_buffer(const Shape& shape) {
+Tensor Parameters::add_buffer(const Shape& shape, double start) {
   Tensor t = persistent(shape, DType::kF32, device_, "state beside the weights");
+  on_device(t, [&](auto& dev) { kernel::fill(dev, {t, static_cast<float>(start)}); });
   buffer_bytes_ += static_cast<int64_t>(t.bytes());
   return t;
 }
@@ -85,8 +87,13 @@ void Parameters::allocate() {
   }
 }
 
-void Parameters::fill(const Init& init, uint64_t seed) {
-  for (const Parameter& p : list_) fill_start(init.start(p.role, p.shape), seed, p.name, p.weight);
+void Parameters::fill(const Init& init, uint64_t seed, double branch_factor) {
+  for (const Parameter& p : list_) {
+    Start start = init.start(p.role, p.shape);
+    if (p.start) start = {Start::Kind::kConstant, *p.start};
+    if (sizes_branch(p.role)) start.value *= branch_factor;
+    fill_start(start, seed, p.name, p.weight);
+  }
   for (AfterStart* module : after_start_) module->start();
   refresh_copies();
 }

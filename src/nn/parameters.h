@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Parameter {
   Role role;
   Tensor weight, grad;  // f32, views into the flat allocations
   Tensor copy;          // bf16 working copy of a matrix, or empty
+  // Where every element starts, whatever the rule for the role says.
+  std::optional<double> start = {};
 };
 
 // What a module holds of a parameter (or a stack of them); its Var is read at each forward.
@@ -54,6 +57,7 @@ class Parameters {
     std::string name;
     Shape shape;
     Role role;
+    std::optional<double> start = {};
   };
 
   struct Buffer {
@@ -66,19 +70,22 @@ class Parameters {
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
 
-  ParameterRef add(std::string name, const Shape& shape, Role role);
+  ParameterRef add(std::string name, const Shape& shape, Role role,
+                   std::optional<double> start = {});
   // Parts that differ in their first axis only, stacked along it.
   ParameterRef add_stack(const std::vector<Part>& parts);
-  // f32 memory that is no parameter, 0 at first, and what of it is saved with the weights.
-  Tensor add_buffer(const Shape& shape);
+  // f32 memory that is never trained, every element `start` at first, and what of it a checkpoint
+  // holds beside the weights.
+  Tensor add_buffer(const Shape& shape, double start = 0);
   void save_buffer(std::string name, Tensor part);
   // `module` outlives this.
   void after_start(AfterStart& module) { after_start_.push_back(&module); }
 
   // Lays everything out; call once, after all declarations.
   void allocate();
-  // First values of all parameters, by rule, seed and name.
-  void fill(const Init& init, uint64_t seed);
+  // First values of all parameters, by rule, seed and name. `branch_factor`: on those matrices
+  // whose size decides that of a branch (values, output, feed-forward).
+  void fill(const Init& init, uint64_t seed, double branch_factor = 1);
   // Working copies from the weights; after a load. (The optimizer writes both.)
   void refresh_copies();
 
@@ -90,6 +97,11 @@ class Parameters {
   const Tensor& flat_grads() const { return grads_; }
   DType compute() const { return compute_; }
   DeviceKind device() const { return device_; }
+
+  // Does the pass under way train? The model says so at its start, for what is another function in
+  // evaluation (BatchNorm).
+  void begin_pass(bool training) const { training_ = training; }
+  bool training() const { return training_; }
 
   // Before a micro-batch: no gradient is written yet. After it: those that nothing wrote are 0.
   void begin_gradients();
@@ -108,6 +120,7 @@ class Parameters {
 
   DeviceKind device_;
   DType compute_;
+  mutable bool training_ = false;
   std::vector<Parameter> list_;
   std::deque<Stack> stacks_;
   std::vector<Buffer> buffers_;

@@ -9,7 +9,8 @@ struct Kernels {
   static constexpr const char* kName = "layer_norm";
   static constexpr const char* kAddName = "add_layer_norm";
 
-  static NormStats stats(const Tensor& x) { return {rows_of(x), rows_of(x)}; }
+  using Form = float;  // epsilon
+  static NormStats stats(const Tensor& x, float) { return {rows_of(x), rows_of(x), {}}; }
 
   static void fwd(auto& dev, const Tensor& x, const Tensor& branch, const Tensor& gain,
                   const Tensor& bias, const Tensor& sum, const Tensor& y, const NormStats& s,
@@ -18,9 +19,12 @@ struct Kernels {
   }
   static void bwd(auto& dev, const Tensor& dy, const Tensor& dsum, const Tensor& x,
                   const Tensor& gain, const NormStats& s, const Grad& dx, const Grad& dbranch,
-                  const Grad& dgain, const Grad& dbias, const Tensor& partial) {
+                  const Grad& dgain, const Grad& dbias, const Tensor& partial, float) {
     kernel::layer_norm_bwd(dev,
                            {dy, dsum, x, gain, s.mean, s.rstd, dx, dbranch, dgain, dbias, partial});
+  }
+  static void pass_sum(auto& dev, const Tensor& dsum, const Grad& dx, const Grad& dbranch, float) {
+    pass_to_both(dev, dsum, dx, dbranch);
   }
   static void again(auto& dev, const Tensor& x, const Tensor& gain, const Tensor& bias,
                     const NormStats& s, const Tensor& y) {

@@ -48,7 +48,7 @@ std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
     content.model.push_back(described(p.name, here(p.weight)));
   }
   for (const Parameters::Buffer& b : trainer.model().parameters().buffers()) {
-    content.model.push_back(described(b.name, b.tensor));
+    content.model.push_back(described(b.name, here(b.tensor)));
   }
   for (const StateTensor& s : trainer.state()) {
     content.state.push_back(described(s.name, here(s.tensor)));

@@ -34,7 +34,8 @@ Params params_of(const Decoder& model, const GroupsConfig& groups) {
   for (const Parameter& p : model.parameters().list()) {
     const Group group = group_of(p);
     const GroupConfig& c = groups.of(group);
-    out.push_back({p.name, p.weight, p.grad, p.copy, c.decay, c.rate, group});
+    const double rate = c.rate * model.rate_factor(p);
+    out.push_back({p.name, p.weight, p.grad, p.copy, c.decay, rate, group});
   }
   return out;
 }

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "nn/attention/qkv_bias.h"
 #include "nn/linear/linear.h"
 #include "nn/parameters.h"
 #include "nn/position/position.h"
@@ -17,7 +18,7 @@ struct MixerArgs {
   const Position* position;  // may be null; outlives the mixer
   std::string name;          // prefix of its parameters
   int64_t dim, heads, kv_heads, head_dim, layer;
-  bool bias;
+  AttentionBias bias;
   float dropout;
   const LinearChoice& linear;  // outlives the mixer
 };

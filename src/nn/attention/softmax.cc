@@ -21,16 +21,12 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
   qkv_ = linears().make(
       args.linear,
       {p,
-       {{n + ".q", q, Role::kLinear}, {n + ".k", kv, Role::kLinear}, {n + ".v", kv, Role::kLinear}},
+       {{n + ".q", q, Role::kLinear}, {n + ".k", kv, Role::kLinear}, {n + ".v", kv, Role::kValue}},
        args.dim});
-  if (args.bias) {
-    qkv_bias_ = p.add_stack({{n + ".q.bias", {q}, Role::kBias},
-                             {n + ".k.bias", {kv}, Role::kBias},
-                             {n + ".v.bias", {kv}, Role::kBias}});
-  }
+  qkv_bias_ = QkvBias(p, n, args.bias, q, kv);
   qk_norm_ = qk_norms().make(config.qk_norm, {p, n, args.head_dim});
   out_ = linears().make(args.linear, {p, {{n + ".out", args.dim, Role::kResidualOutput}}, q});
-  if (args.bias) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
+  if (args.bias.out) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
 }
 
 MixerState SoftmaxMixer::make_state(int64_t rows, int64_t capacity) const {

@@ -25,7 +25,8 @@ class SoftmaxMixer final : public Mixer {
   MixerArgs args_;
   std::unique_ptr<HeadNorm> qk_norm_;
   std::unique_ptr<LinearWeight> qkv_, out_;
-  ParameterRef qkv_bias_, out_bias_;
+  ParameterRef out_bias_;
+  QkvBias qkv_bias_;
   uint64_t weights_stream_, out_stream_;
 };
 

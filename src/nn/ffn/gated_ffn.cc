@@ -13,7 +13,7 @@ GatedFfn::GatedFfn(const Config& config, const FfnArgs& args, Activation kind)
   const std::string& n = args.name;
   gate_up_ = linears().make(
       args.linear,
-      {p, {{n + ".gate", hidden, Role::kLinear}, {n + ".up", hidden, Role::kLinear}}, args.dim});
+      {p, {{n + ".gate", hidden, Role::kHidden}, {n + ".up", hidden, Role::kHidden}}, args.dim});
   if (args.bias) {
     gate_up_bias_ = p.add_stack(
         {{n + ".gate.bias", {hidden}, Role::kBias}, {n + ".up.bias", {hidden}, Role::kBias}});

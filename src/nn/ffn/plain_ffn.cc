@@ -10,7 +10,7 @@ PlainFfn::PlainFfn(const Config& config, const FfnArgs& args, Activation kind)
     : kind_(kind), dropout_(args.dropout), stream_(stream_of(args.name + ".dropout")) {
   const int64_t hidden = ffn_width(config, args.dim, false);
   Parameters& p = args.parameters;
-  up_ = linears().make(args.linear, {p, {{args.name + ".up", hidden, Role::kLinear}}, args.dim});
+  up_ = linears().make(args.linear, {p, {{args.name + ".up", hidden, Role::kHidden}}, args.dim});
   if (args.bias) up_bias_ = p.add(args.name + ".up.bias", {hidden}, Role::kBias);
   down_ = linears().make(args.linear,
                          {p, {{args.name + ".down", args.dim, Role::kResidualOutput}}, hidden});

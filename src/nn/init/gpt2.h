@@ -1,5 +1,6 @@
 // GPT-2's initialisation: normal(0, deviation) for every matrix, the two projections that write to
-// the residual stream divided by sqrt(2 layers) (Radford et al., 2019, section 2.3).
+// the residual stream divided by sqrt(2 layers) (Radford et al., 2019, section 2.3), unless the
+// placement weighs branches by depth itself.
 #pragma once
 
 #include "nn/init/init.h"

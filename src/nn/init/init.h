@@ -20,7 +20,14 @@ enum class Role : uint8_t {
   kHead,            // untied output head
   kGain,            // starts at 1
   kBias,            // starts at 0
+  kValue,           // the projection to values
+  kHidden,          // what enters a feed-forward layer (up, gate)
 };
+
+// The matrices whose size decides that of a branch: a linear map of them, softmax and norms aside.
+inline bool sizes_branch(Role role) {
+  return role == Role::kValue || role == Role::kHidden || role == Role::kResidualOutput;
+}
 
 struct Start {
   enum class Kind : uint8_t { kConstant, kNormal, kUniform } kind = Kind::kConstant;
@@ -29,6 +36,9 @@ struct Start {
 
 struct InitArgs {
   int64_t layers = 1, dim = 1;
+  // Whether rules that shrink outputs to the residual stream with depth may do so; false where the
+  // placement weighs its branches by depth itself.
+  bool shrink_by_depth = true;
 };
 
 // A rule for first values. A parametrisation (muP) is one that also says how the rate of a

@@ -1,27 +1,23 @@
 // LayerNorm: y = (x - mean) / sqrt(var + eps) * gain (+ bias) (Ba et al., arXiv 1607.06450).
 #pragma once
 
-#include "nn/norm/norm.h"
+#include "nn/norm/row_norm.h"
 
 namespace keel {
 
-class LayerNorm final : public Norm {
+class LayerNorm final : public RowNorm {
  public:
-  struct Config final : keel::Config {
-    double eps = 1e-5;
-    bool bias = true;
-    void fields(Fields& f) override {
-      f("eps", eps, "added to the variance", at_least(0));
-      f("bias", bias, "whether a bias is added after the gain");
+  struct Config final : RowNormOptions {
+    Config() { bias = true; }
+    void fields(Fields& f) override { row_fields(f, "added to the variance"); }
+    NormForm form() const {
+      NormForm f = RowNormOptions::form();
+      f.centred = true;
+      return f;
     }
   };
-  LayerNorm(const Config& config, const NormArgs& args);
-  Var forward(const Var& x, DType out) const override;
-  AddNorm add_forward(const Var& x, const Var& branch, DType out) const override;
-
- private:
-  float eps_;
-  ParameterRef gain_, bias_;
+  LayerNorm(const Config& config, const NormArgs& args)
+      : RowNorm(config.form(), GainBias(args, config)) {}
 };
 
 }  // namespace keel

@@ -12,6 +12,7 @@ struct NormArgs {
   Parameters& parameters;
   std::string name;  // prefix of its parameters
   int64_t dim;       // size of the last axis
+  double scale = 1;  // of the whole output, gain and bias included
 };
 
 struct Norm {
@@ -20,6 +21,9 @@ struct Norm {
   virtual Var forward(const Var& x, DType out) const = 0;
   // sum = x + branch (f32), y = norm(sum): one pass where the norm has a fused form.
   virtual AddNorm add_forward(const Var& x, const Var& branch, DType out) const;
+  // sum = factor x + branch, y = norm(sum).
+  virtual AddNorm scaled_add_forward(const Var& x, float factor, const Var& branch,
+                                     DType out) const;
 };
 
 const Registry<Norm, const NormArgs&>& norms();

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "nn/norm/norm.h"
 #include "nn/residual/residual.h"
@@ -24,30 +25,40 @@ struct PlacementArgs {
 struct Stream {
   Var x_btd;       // f32
   Var branch_btd;  // may be empty
+  Var dual_btd;    // ResiDual's second stream, f32
+};
+
+// What a placement wants of the norm after the last block, and why it cannot do otherwise ("": it
+// can).
+struct FinalNorm {
+  bool wanted = true;
+  std::string_view reason = {};
+};
+
+// The root of all placements' options: what others must know before anything is built.
+struct PlacementOptions : Config {
+  virtual FinalNorm final_norm() const { return {}; }
+  // Whether attention reads a normed stream (a norm may be left out where queries, keys and values
+  // are normed instead).
+  virtual bool norms_attention_input() const { return true; }
+  // Whether branches are weighed by depth here, so that the initialisation must not do it again.
+  virtual bool weighs_by_depth() const { return false; }
+  // Factor on the first values of the matrices that decide the size of a branch.
+  virtual double branch_init(int64_t layers) const;
 };
 
 struct Placement {
   virtual ~Placement() = default;
   virtual void block(Stream& s, const Sublayer& attention, const Sublayer& ffn,
                      Pass& pass) const = 0;
-  // Whether the model norms the stream once more after the last block.
-  virtual bool final_norm() const = 0;
+  // What the head reads, from the stream that the last block left; `final_norm` may be null.
+  virtual Var finish(Stream& s, const Norm* final_norm, DType out) const;
 };
 
 const Registry<Placement, const PlacementArgs&>& placements();
 using PlacementChoice = Variant<Placement, const PlacementArgs&>;
 
-// What one branch of a block needs of its placement: its norm, and what multiplies it (or null).
-struct BranchParts {
-  std::unique_ptr<Norm> norm;
-  std::unique_ptr<Residual> residual;
-  // The branch's output as it joins the stream.
-  Var scaled(const Var& branch_btd) const;
-};
-// `branch` ("attention", "ffn") names the parameters: NAME.BRANCH_norm, NAME.BRANCH_residual.
-BranchParts make_branch_parts(const PlacementArgs& args, const std::string& branch);
-
-// norm(x + branch), the sum left in s.x and s.branch emptied: the start of a pre-normed branch.
-Var normed(Stream& s, const Norm& norm, DType out);
+// norm(x + branch), the sum left in s.x and s.branch emptied; without a norm the sum itself.
+Var normed(Stream& s, const Norm* norm, DType out);
 
 }  // namespace keel

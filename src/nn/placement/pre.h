@@ -2,20 +2,22 @@
 // 2002.04745).
 #pragma once
 
-#include "nn/placement/placement.h"
+#include "nn/placement/added.h"
 
 namespace keel {
 
-class PrePlacement final : public Placement {
+class PrePlacement final : public AddedPlacement {
  public:
-  using Config = NoOptions;
-  PrePlacement(const Config&, const PlacementArgs& args);
-  void block(Stream& s, const Sublayer& attention, const Sublayer& ffn, Pass& pass) const override;
-  bool final_norm() const override { return true; }
-
- private:
-  BranchParts attention_, ffn_;
-  DType compute_;
+  struct Config final : PlacementOptions {
+    bool attention_norm = true;
+    void fields(Fields& f) override {
+      f("attention_norm", attention_norm,
+        "norm in front of attention; false where queries, keys and values are normed instead");
+    }
+    bool norms_attention_input() const override { return attention_norm; }
+  };
+  PrePlacement(const Config& c, const PlacementArgs& args)
+      : AddedPlacement(args, {.in = c.attention_norm}, {}) {}
 };
 
 }  // namespace keel

@@ -13,6 +13,12 @@ struct ResidualArgs {
   int64_t dim, layer, layers;
 };
 
+// The root of all residual schemes' options.
+struct ResidualOptions : Config {
+  // What the branch is multiplied by at the start.
+  virtual double start() const = 0;
+};
+
 struct Residual {
   virtual ~Residual() = default;
   virtual Var forward(const Var& branch_btd) const = 0;
