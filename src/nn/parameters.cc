@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "ops/copy.h"
 
 namespace keel {
 namespace {
@@ -30,13 +29,6 @@ ParameterRef Parameters::add(std::string name, const Shape& shape, Role role,
   return add_stack({{std::move(name), shape, role, start}});
 }
 
-Tensor Parameters::add_buffer(std::string name, const Shape& shape, double start) {
-  const Tensor t = persistent(shape, DType::kF32, device_, name.c_str());
-  on_device(t, [&](auto& dev) { kernel::fill(dev, {t, static_cast<float>(start)}); });
-  buffers_.push_back({std::move(name), t});
-  return t;
-}
-
 ParameterRef Parameters::add_stack(std::initializer_list<Part> parts) {
   const size_t first = list_.size();
   for (const Part& p : parts) {
@@ -48,6 +40,16 @@ ParameterRef Parameters::add_stack(std::initializer_list<Part> parts) {
   }
   stacks_.push_back({first, parts.size(), 0, {}, {}});
   return ParameterRef(&stacks_.back().var);
+}
+
+Tensor Parameters::add_buffer(const Shape& shape) {
+  Tensor t = persistent(shape, DType::kF32, device_, "state beside the weights");
+  buffer_bytes_ += static_cast<int64_t>(t.bytes());
+  return t;
+}
+
+void Parameters::save_buffer(std::string name, Tensor part) {
+  buffers_.push_back({std::move(name), std::move(part)});
 }
 
 void Parameters::allocate() {

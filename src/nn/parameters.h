@@ -26,12 +26,6 @@ struct Parameter {
   std::optional<double> start = {};
 };
 
-// What a module keeps beside its parameters and a checkpoint must hold: f32, never trained.
-struct Buffer {
-  std::string name;
-  Tensor tensor;
-};
-
 // What a module holds of a parameter (or a stack of them); its Var is read at each forward.
 class ParameterRef {
  public:
@@ -55,6 +49,11 @@ class Parameters {
     std::optional<double> start = {};
   };
 
+  struct Buffer {
+    std::string name;
+    Tensor tensor;
+  };
+
   // `compute`: dtype in which matrices enter products.
   Parameters(DeviceKind device, DType compute);
   Parameters(const Parameters&) = delete;
@@ -65,8 +64,9 @@ class Parameters {
   // Parts that differ in their first axis only, stacked along it.
   ParameterRef add_stack(std::initializer_list<Part> parts);
 
-  // Memory that lives as long as the model, every element `start`.
-  Tensor add_buffer(std::string name, const Shape& shape, double start);
+  // f32 memory that is no parameter, 0 at first, and what of it is saved with the weights.
+  Tensor add_buffer(const Shape& shape);
+  void save_buffer(std::string name, Tensor part);
 
   // Lays everything out; call once, after all declarations.
   void allocate();
@@ -78,6 +78,7 @@ class Parameters {
 
   const std::vector<Parameter>& list() const { return list_; }
   const std::vector<Buffer>& buffers() const { return buffers_; }
+  int64_t buffer_bytes() const { return buffer_bytes_; }
   int64_t count() const;  // elements of all parameters
   const Tensor& flat_weights() const { return weights_; }
   const Tensor& flat_grads() const { return grads_; }
@@ -105,10 +106,11 @@ class Parameters {
 
   DeviceKind device_;
   DType compute_;
-  mutable bool training_ = false;
   std::vector<Parameter> list_;
-  std::vector<Buffer> buffers_;
   std::deque<Stack> stacks_;
+  std::vector<Buffer> buffers_;
+  int64_t buffer_bytes_ = 0;
+  mutable bool training_ = false;
   Tensor weights_, grads_, copies_;
 };
 

@@ -36,7 +36,7 @@ std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
   for (const Parameter& p : trainer.model().parameters().list()) {
     content.model.push_back(described(p.name, p.weight));
   }
-  for (const Buffer& b : trainer.model().parameters().buffers()) {
+  for (const Parameters::Buffer& b : trainer.model().parameters().buffers()) {
     content.model.push_back(described(b.name, b.tensor));
   }
   for (const StateTensor& s : trainer.state()) {
@@ -54,12 +54,12 @@ std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
 void load_weights(const SafetensorsFile& file, Decoder& model) {
   Parameters& parameters = model.parameters();
   for (const Parameter& p : parameters.list()) copy_in(file, p.name, p.weight);
-  for (const Buffer& b : parameters.buffers()) copy_in(file, b.name, b.tensor);
+  for (const Parameters::Buffer& b : parameters.buffers()) copy_in(file, b.name, b.tensor);
   if (file.tensors().size() != parameters.list().size() + parameters.buffers().size()) {
     for (const TensorEntry& t : file.tensors()) {
       bool known = false;
+      for (const Parameters::Buffer& b : parameters.buffers()) known |= b.name == t.name;
       for (const Parameter& p : parameters.list()) known |= p.name == t.name;
-      for (const Buffer& b : parameters.buffers()) known |= b.name == t.name;
       if (!known) {
         throw DataError(
             fmt::format("{}: tensor {} is not part of this model", file.path(), t.name));

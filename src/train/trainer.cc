@@ -204,7 +204,7 @@ MemoryUse Trainer::memory() const {
   const Parameters& p = model_.parameters();
   m.weights = static_cast<int64_t>(p.flat_weights().bytes());
   if (p.compute() == DType::kBf16) m.weights += m.weights / 2;
-  for (const Buffer& b : p.buffers()) m.weights += static_cast<int64_t>(b.tensor.bytes());
+  m.weights += p.buffer_bytes();
   m.gradients = static_cast<int64_t>(p.flat_grads().bytes());
   int64_t levels = 0;
   while ((int64_t{1} << levels) < config_.train.accumulate) ++levels;

@@ -1,5 +1,7 @@
 #include "nn/norm/batch.h"
 
+#include "ops/copy.h"
+
 namespace keel {
 
 void BatchNorm::Config::fields(Fields& f) {
@@ -21,8 +23,11 @@ BatchNorm::BatchNorm(const Config& config, const NormArgs& args)
     : parameters_(args.parameters),
       form_{static_cast<float>(config.eps), static_cast<float>(config.momentum)},
       affine_(args, config),
-      running_{args.parameters.add_buffer(args.name + ".running_mean", {args.dim}, 0),
-               args.parameters.add_buffer(args.name + ".running_variance", {args.dim}, 1)} {}
+      running_{args.parameters.add_buffer({args.dim}), args.parameters.add_buffer({args.dim})} {
+  on_device(running_.variance, [&](auto& dev) { kernel::fill(dev, {running_.variance, 1.0f}); });
+  args.parameters.save_buffer(args.name + ".running_mean", running_.mean);
+  args.parameters.save_buffer(args.name + ".running_variance", running_.variance);
+}
 
 Var BatchNorm::forward(const Var& x, DType out) const {
   BatchNormForm form = form_;
