@@ -42,6 +42,8 @@ void ModelConfig::fields(Fields& f) {
   f("final_norm", final_norm, "norm after the last block; auto: as the placement has it",
     one_of({"auto", "on", "off"}));
   f("placement", placement, "where norms sit and streams add");
+  f("attention_norm", attention_norm,
+    "a norm in front of attention; off for QKV-norm, which norms behind the projection");
   f("residual", residual, "what multiplies a branch");
   f("attention", attention, "what mixes positions");
   f("position", position, "how positions are told");
@@ -87,6 +89,11 @@ void ModelConfig::validate(Errors& errors) const {
     errors.add("position", fmt::format("rope turns pairs of values, but a head has {}; choose an "
                                        "even head size",
                                        hd));
+  }
+  if (!attention_norm && !placement_options().has_attention_norm()) {
+    errors.add("attention_norm", fmt::format("placement \"{}\" has no norm in front of attention "
+                                             "that could be left out; choose \"pre\"",
+                                             placement.kind()));
   }
   const FinalNorm wanted = placement_options().final_norm();
   if (final_norm_in_force() != wanted.wanted && !wanted.reason.empty()) {

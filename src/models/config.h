@@ -32,7 +32,7 @@ struct ModelConfig final : Config {
   int64_t dim = 128, layers = 4, heads = 4;
   int64_t kv_heads = 0, head_dim = 0;
   int64_t context = 256, vocab = 0;
-  bool tied = true, bias = false;
+  bool tied = true, bias = false, attention_norm = true;
   double dropout = 0;
   BiasConfig biases;
   NormChoice norm{norms(), "rms"};

@@ -35,8 +35,8 @@ Decoder::Block Decoder::make_block(int64_t layer) {
   const std::string name = fmt::format("blocks.{}", layer);
   const float drop = static_cast<float>(c.dropout);
   Block b;
-  b.placement = placements().make(c.placement,
-                                  {parameters_, c.norm, c.residual, name, c.dim, layer, c.layers});
+  b.placement = placements().make(c.placement, {parameters_, c.norm, c.residual, name, c.dim, layer,
+                                                c.layers, c.attention_norm});
   b.mixer = mixers().make(c.attention, {parameters_, position_.get(), name + ".attention", c.dim,
                                         c.heads, c.kv_heads_in_force(), c.head_dim_in_force(),
                                         layer, c.attention_bias_in_force(), drop, c.linear});

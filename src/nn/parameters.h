@@ -120,12 +120,12 @@ class Parameters {
 
   DeviceKind device_;
   DType compute_;
-  mutable bool training_ = false;
   std::vector<Parameter> list_;
   std::deque<Stack> stacks_;
   std::vector<Buffer> buffers_;
   int64_t buffer_bytes_ = 0;
   std::vector<AfterStart*> after_start_;
+  mutable bool training_ = false;
   Tensor weights_, grads_, copies_;
 };
 

@@ -18,7 +18,6 @@
 #include "nn/norm/rms.h"
 #include "nn/norm/unit.h"
 #include "nn/placement/parallel.h"
-#include "nn/placement/pre.h"
 #include "nn/placement/residual_dual.h"
 #include "ops/cross_entropy.h"
 #include "ops/reshape.h"
@@ -207,8 +206,7 @@ void ReferenceDecoder::block(Rows& x, Rows& dual, int64_t layer) const {
   const std::string ao = n + ".attention_out_norm", fo = n + ".ffn_out_norm";
   if (kind == "pre" || kind == "scaled") {
     const double s = kind == "scaled" ? 1 / std::sqrt(double(layer + 1)) : 1;
-    const bool bare =
-        kind == "pre" && !config_.placement.options_as<PrePlacement::Config>().attention_norm;
+    const bool bare = !config_.attention_norm;
     x = sum(x, ra(a(bare ? x : norm(x, an, s))));
     x = sum(x, rf(f(norm(x, fn, s))));
   } else if (kind == "post" || kind == "deepnorm") {
@@ -216,7 +214,7 @@ void ReferenceDecoder::block(Rows& x, Rows& dual, int64_t layer) const {
     x = norm(sum(x, ra(a(x)), alpha), an);
     x = norm(sum(x, rf(f(x)), alpha), fn);
   } else if (kind == "sandwich") {
-    x = sum(x, ra(norm(a(norm(x, an)), ao)));
+    x = sum(x, ra(norm(a(config_.attention_norm ? norm(x, an) : x), ao)));
     x = sum(x, rf(norm(f(norm(x, fn)), fo)));
   } else if (kind == "reordered") {
     x = sum(x, ra(norm(a(x), ao)));
@@ -232,7 +230,8 @@ void ReferenceDecoder::block(Rows& x, Rows& dual, int64_t layer) const {
     x = norm(sum(x, c), fn);
   } else if (kind == "parallel") {
     const bool two = config_.placement.options_as<ParallelPlacement::Config>().two_norms;
-    x = sum(sum(x, ra(a(norm(x, an)))), rf(f(norm(x, two ? fn : an))));
+    const Rows in = config_.attention_norm ? norm(x, an) : x;
+    x = sum(sum(x, ra(a(in))), rf(f(norm(x, two ? fn : an))));
   } else {
     x = sum(x, ra(a(x)));
     x = sum(x, rf(f(x)));
@@ -384,7 +383,10 @@ TEST(Blocks, EveryPlacement) {
 }
 
 TEST(Blocks, EveryPlacementOption) {
-  check({"placement.kind=pre", "placement.attention_norm=false"});
+  for (const char* kind : {"pre", "scaled", "sandwich"}) {
+    check({std::string("placement.kind=") + kind, "attention_norm=false"});
+  }
+  check({"placement={kind=\"parallel\", two_norms=true}", "attention_norm=false"});
   check({"placement.kind=parallel", "placement.two_norms=true"});
   check({"placement.kind=residual_dual", "placement.scale=0.25"});
   check({"placement.kind=pre", "final_norm=off"});

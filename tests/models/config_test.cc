@@ -77,6 +77,18 @@ TEST(FinalNorm, AsThePlacementHasItOrAsTold) {
       });
 }
 
+TEST(AttentionNorm, IsThereToBeLeftOut) {
+  for (const char* kind : {"post", "reordered", "parallel", "unnormed", "deepnorm"}) {
+    expect_error<ConfigError>(
+        std::string("--set: attention_norm: placement \"") + kind +
+            "\" has no norm in front of attention that could be left out; choose \"pre\"",
+        [&] {
+          tiny({"attention_norm=false", std::string("placement.kind=") + kind});
+        });
+  }
+  EXPECT_EQ(names({"attention_norm=false"}, "attention_norm").size(), 0u);
+}
+
 TEST(EmbeddingNorm, HasItsOwnKind) {
   EXPECT_EQ(names({"embedding_norm.kind=layer"}, "embedding_norm"),
             (std::vector<std::string>{"embedding_norm.gain", "embedding_norm.bias"}));

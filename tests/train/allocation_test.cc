@@ -139,6 +139,21 @@ TEST_P(Allocation, NoneWithAnyOptimizerOrClip) {
       kMarkovRun, {"log.probes=2", "optim.qk_clip.tau=0.01", "optim.update_clip=0.1"}, GetParam());
 }
 
+TEST_P(Allocation, NoneInAnyBlock) {
+  expect_none_in_later_steps(kMarkovRun,
+                             {"model.placement.kind=residual_dual", "model.norm.kind=dyt",
+                              "model.residual.kind=layer_scale", "model.biases.v=on"},
+                             GetParam());
+  expect_none_in_later_steps(
+      kMarkovRun,
+      {"model.placement.kind=scaled", "model.norm={kind='batch', allow_leak=true}",
+       "model.residual.kind=rezero", "model.embedding_norm.kind=prms", "model.bias=true"},
+      GetParam());
+  expect_none_in_later_steps(
+      kMarkovRun, {"model.placement.kind=deepnorm", "model.norm={kind='l2', zero_centred=true}"},
+      GetParam());
+}
+
 // The pool's threads, several sources whose losses are told apart, documents kept apart.
 TEST_P(Allocation, NoneWithSourcesAndDocuments) {
   const TempDir dir;

@@ -1,5 +1,7 @@
 #include "nn/norm/batch.h"
 
+#include "ops/copy.h"
+
 namespace keel {
 
 void BatchNorm::Config::fields(Fields& f) {

@@ -4,7 +4,8 @@ namespace keel {
 
 AddedPlacement::AddedPlacement(const PlacementArgs& a, const BranchNorms& attention,
                                const BranchNorms& ffn)
-    : attention_(make_branch_parts(a, "attention", attention)),
+    : attention_(make_branch_parts(
+          a, "attention", {attention.in && a.attention_norm, attention.out, attention.scale})),
       ffn_(make_branch_parts(a, "ffn", ffn)),
       compute_(a.parameters.compute()) {}
 

@@ -5,7 +5,7 @@
 namespace keel {
 
 ParallelPlacement::ParallelPlacement(const Config& config, const PlacementArgs& a)
-    : attention_(make_branch_parts(a, "attention")),
+    : attention_(make_branch_parts(a, "attention", {.in = a.attention_norm})),
       ffn_(make_branch_parts(a, "ffn", {.in = config.two_norms})),
       compute_(a.parameters.compute()) {}
 

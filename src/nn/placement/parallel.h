@@ -13,6 +13,7 @@ class ParallelPlacement final : public Placement {
     void fields(Fields& f) override {
       f("two_norms", two_norms, "a norm for each branch instead of a shared one");
     }
+    bool has_attention_norm() const override { return two_norms; }
   };
   ParallelPlacement(const Config& config, const PlacementArgs& args);
   void block(Stream& s, const Sublayer& attention, const Sublayer& ffn, Pass& pass) const override;

@@ -18,6 +18,7 @@ struct PlacementArgs {
   const ResidualChoice& residual;
   std::string name;  // prefix of the layer's parameters
   int64_t dim, layer, layers;
+  bool attention_norm = true;  // false: the norm in front of attention is left out
 };
 
 // What runs through the blocks. `branch` is not yet added to x: the next norm does both in one
@@ -38,9 +39,8 @@ struct FinalNorm {
 // The root of all placements' options: what others must know before anything is built.
 struct PlacementOptions : Config {
   virtual FinalNorm final_norm() const { return {}; }
-  // Whether attention reads a normed stream (a norm may be left out where queries, keys and values
-  // are normed instead).
-  virtual bool norms_attention_input() const { return true; }
+  // Whether there is a norm in front of attention that can be left out.
+  virtual bool has_attention_norm() const { return true; }
   // Whether branches are weighed by depth here, so that the initialisation must not do it again.
   virtual bool weighs_by_depth() const { return false; }
   // Factor on the first values of the matrices that decide the size of a branch.

@@ -13,7 +13,7 @@ class PostPlacement : public Placement {
   struct Config final : PlacementOptions {
     void fields(Fields&) override {}
     FinalNorm final_norm() const override;
-    bool norms_attention_input() const override { return false; }
+    bool has_attention_norm() const override { return false; }
   };
   PostPlacement(const Config&, const PlacementArgs& args) : PostPlacement(args, 1) {}
   void block(Stream& s, const Sublayer& attention, const Sublayer& ffn, Pass& pass) const override;
@@ -34,7 +34,7 @@ class DeepNormPlacement final : public PostPlacement {
   struct Config final : PlacementOptions {
     void fields(Fields&) override {}
     FinalNorm final_norm() const override;
-    bool norms_attention_input() const override { return false; }
+    bool has_attention_norm() const override { return false; }
     bool weighs_by_depth() const override { return true; }
     double branch_init(int64_t layers) const override;
   };

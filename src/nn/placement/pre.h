@@ -9,15 +9,9 @@ namespace keel {
 class PrePlacement final : public AddedPlacement {
  public:
   struct Config final : PlacementOptions {
-    bool attention_norm = true;
-    void fields(Fields& f) override {
-      f("attention_norm", attention_norm,
-        "norm in front of attention; false where queries, keys and values are normed instead");
-    }
-    bool norms_attention_input() const override { return attention_norm; }
+    void fields(Fields&) override {}
   };
-  PrePlacement(const Config& c, const PlacementArgs& args)
-      : AddedPlacement(args, {.in = c.attention_norm}, {}) {}
+  PrePlacement(const Config&, const PlacementArgs& args) : AddedPlacement(args, {}, {}) {}
 };
 
 }  // namespace keel

@@ -11,7 +11,7 @@ class ReorderedPlacement final : public AddedPlacement {
  public:
   struct Config final : PlacementOptions {
     void fields(Fields&) override {}
-    bool norms_attention_input() const override { return false; }
+    bool has_attention_norm() const override { return false; }
   };
   ReorderedPlacement(const Config&, const PlacementArgs& args)
       : AddedPlacement(args, {.in = false, .out = true}, {.in = false, .out = true}) {}

@@ -15,7 +15,7 @@ class ResidualDualPlacement final : public Placement {
       f("scale", scale, "of everything that enters the second stream", above(0));
     }
     FinalNorm final_norm() const override;
-    bool norms_attention_input() const override { return false; }
+    bool has_attention_norm() const override { return false; }
   };
   ResidualDualPlacement(const Config& config, const PlacementArgs& args);
   void block(Stream& s, const Sublayer& attention, const Sublayer& ffn, Pass& pass) const override;

@@ -11,7 +11,7 @@ class UnnormedPlacement final : public AddedPlacement {
   struct Config final : PlacementOptions {
     void fields(Fields&) override {}
     FinalNorm final_norm() const override { return {false}; }
-    bool norms_attention_input() const override { return false; }
+    bool has_attention_norm() const override { return false; }
   };
   UnnormedPlacement(const Config&, const PlacementArgs& args)
       : AddedPlacement(args, {.in = false}, {.in = false}) {}
