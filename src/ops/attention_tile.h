@@ -129,13 +129,29 @@ void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64
                   float* slope);
 inline bool has_passes(const AttentionArgs& args) { return args.passes[0].apply != nullptr; }
 
+// The scores of a tile as the softmax reads them, after the passes: the bias of the distances added
+// where a pair may be seen.
+void add_distance_bias(const AttentionArgs& args, const Tile& t, int64_t head, float* s);
+// Where the row of distance_bias (or of its gradient) of a head holds the distance of query
+// j * kLanes of the tile to its key 0; key k stands k before.
+inline int64_t distance_at(const AttentionArgs& args, const Tile& t, int64_t j) {
+  return kDistancePad + args.query_offset + t.first_query + j * kLanes - t.first_key;
+}
+inline float head_scale(const AttentionArgs& args, int64_t head) {
+  return args.log_scale ? args.scale * std::exp(args.log_scale.t.data<float>()[head]) : args.scale;
+}
+inline Vec clipped(const AttentionArgs& args, Vec p) {
+  return fma(p, Vec(args.clip_high - args.clip_low), Vec(args.clip_low));
+}
+
 // keep[key][query] = 1 where dropout keeps the weight, else 0. `row` numbers the tile's first query
 // among the queries of all heads of the global batch; numbers of a row are drawn by key.
 void draw_kept(const AttentionArgs& args, const Tile& t, uint64_t row, float* keep);
 // That number, for the first query of a sequence's head.
 uint64_t dropout_row(const AttentionArgs& args, const Tensor& q, int64_t batch, int64_t head);
 
-// The forward of one query for each sequence, without dropout, passes and statistics.
+// The forward of one query for each sequence, without dropout, statistics and what changes scores
+// or weights one by one.
 void decode(const kernel::AttentionFwd& a);
 
 }  // namespace keel::tile

@@ -204,6 +204,19 @@ void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64
   }
 }
 
+void add_distance_bias(const AttentionArgs& args, const Tile& t, int64_t head, float* s) {
+  const Tensor& bias = args.distance_bias.t;
+  if (!bias) return;
+  const float* row = bias.data<float>() + head * bias.dim(1);
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const float* at = row + distance_at(args, t, j);
+    for (int64_t k = t.begin(j); k < t.end(j); ++k) {
+      float* p = s + k * kTile + j * kLanes;
+      store(p, load(p) + load(at - k));
+    }
+  }
+}
+
 uint64_t dropout_row(const AttentionArgs& args, const Tensor& q, int64_t batch, int64_t head) {
   return static_cast<uint64_t>(((args.step->first_row + batch) * q.dim(2) + head) * q.dim(1));
 }
