@@ -68,7 +68,7 @@ void check_args(const AttentionArgs& args, const Tensor& q) {
   if (!(args.clip_high >= 1.0f)) fail("clip_high", args.clip_high, "at least 1");
   if (!(args.clip_low <= 0.0f)) fail("clip_low", args.clip_low, "at most 0");
   check_heads("sink", args.sink.t, q.dim(2));
-  check_heads("log_scale", args.log_scale.t, q.dim(2));
+  if (args.log_scale.t.shape() != Shape{1}) check_heads("log_scale", args.log_scale.t, q.dim(2));
   check_distance_bias(args, q);
   const Tensor& start = args.segment_start;
   if (!start) return;

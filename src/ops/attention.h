@@ -49,7 +49,7 @@ struct AttentionArgs {
   // A logit of each head that is in the softmax's denominator only, f32 [heads] or empty: the
   // weights of a row sum to less than 1. Zeros: exp(s) / (1 + sum exp(s)), "off by one".
   Var sink;
-  // theta of each head, f32 [heads] or empty: scores are scale * exp(theta) * q k.
+  // theta of each head (f32 [heads]) or of all (f32 [1]), or empty: scores are scale * exp(theta) * q k.
   Var log_scale;
   // f32 [heads, kDistancePad + n + kDistancePad] or empty: entry kDistancePad + d of a head's row
   // is added to the scores of pairs with p - j = d, after the passes. Causal only; n > any d.

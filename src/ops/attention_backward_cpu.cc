@@ -391,13 +391,14 @@ void add_parameter_sums(const AttentionBwd& a) {
   for (int64_t which = 0; a.row_partial && which < 2; ++which) {
     if (!*grads[which]) continue;
     const int64_t tiles = a.row_partial.dim(3);
-    for (int64_t h = 0; h < heads; ++h) {
+    const int64_t size = grads[which]->t.size();  // heads, or 1 that all of them share
+    for (int64_t g = 0; g < size; ++g) {
       double sum = 0;
-      for (int64_t b = 0; b < batch; ++b) {
-        const float* p = a.row_partial.data<float>() + ((which * batch + b) * heads + h) * tiles;
+      for (int64_t row = g; row < batch * heads; row += size) {
+        const float* p = a.row_partial.data<float>() + (which * batch * heads + row) * tiles;
         for (int64_t i = 0; i < tiles; ++i) sum += static_cast<double>(p[i]);
       }
-      float& to = grads[which]->t.data<float>()[h];
+      float& to = grads[which]->t.data<float>()[g];
       to = static_cast<float>(sum) + (grads[which]->add ? to : 0.0f);
     }
   }

@@ -138,7 +138,8 @@ inline int64_t distance_at(const AttentionArgs& args, const Tile& t, int64_t j) 
   return kDistancePad + args.query_offset + t.first_query + j * kLanes - t.first_key;
 }
 inline float head_scale(const AttentionArgs& args, int64_t head) {
-  return args.log_scale ? args.scale * std::exp(args.log_scale.t.data<float>()[head]) : args.scale;
+  const Tensor& theta = args.log_scale.t;
+  return theta ? args.scale * std::exp(theta.data<float>()[head % theta.size()]) : args.scale;
 }
 inline Vec clipped(const AttentionArgs& args, Vec p) {
   return fma(p, Vec(args.clip_high - args.clip_low), Vec(args.clip_low));

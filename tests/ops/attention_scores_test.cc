@@ -250,6 +250,23 @@ TEST(LearnedScale, OfZeroIsTheFixedScale) {
   EXPECT_TRUE(same_bits(f.run(a).o.t, f.plain()));
 }
 
+// One theta that all heads share: the sum of the gradients of one for each.
+TEST(LearnedScale, MayBeShared) {
+  const Fixture f;
+  Slot one, each;
+  AttentionArgs a = f.a, b = f.a;
+  a.log_scale = Var(from_host({1}, std::vector<float>{0.3f}), &one);
+  b.log_scale = Var(from_host({2}, std::vector<float>{0.3f, 0.3f}), &each);
+  const Tensor dy = normal_tensor({2, 70, 2, 16}, 9);
+  const Attention x = f.run(a);
+  backward(x.o, dy);
+  const Attention y = f.run(b);
+  backward(y.o, dy);
+  EXPECT_TRUE(same_bits(x.o.t, y.o.t));
+  const float* g = each.grad.data<float>();
+  EXPECT_NEAR(one.grad.data<float>()[0], g[0] + g[1], 1e-4);
+}
+
 // The weights of a row do not change when all its scores move together.
 TEST(DistanceBias, OfAConstantIsNothing) {
   const Fixture f;
