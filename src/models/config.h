@@ -15,7 +15,7 @@ struct ModelConfig final : Config {
   int64_t dim = 128, layers = 4, heads = 4;
   int64_t kv_heads = 0, head_dim = 0;
   int64_t context = 256, vocab = 0;
-  bool tied = true, bias = false;
+  bool tied = true, bias = false, attention_norm = true;
   double dropout = 0;
   NormChoice norm{norms(), "rms"};
   PlacementChoice placement{placements(), "pre"};
@@ -31,6 +31,9 @@ struct ModelConfig final : Config {
 
   void fields(Fields& f) override;
   void validate(Errors& errors) const override;
+
+ private:
+  void validate_softmax(Errors& errors) const;
 };
 
 }  // namespace keel

@@ -18,8 +18,8 @@ Decoder::Decoder(const ModelConfig& config, int64_t vocab, DeviceKind device, DT
       embedding_stream_(stream_of("embedding.dropout")) {
   const int64_t dim = config_.dim;
   embedding_ = parameters_.add("embedding.weight", {vocab, dim}, Role::kEmbedding);
-  position_ = positions().make(config_.position,
-                               {parameters_, dim, config_.head_dim_in_force(), config_.context});
+  position_ = positions().make(config_.position, {parameters_, dim, config_.head_dim_in_force(),
+                                                  config_.context, config_.heads});
   for (int64_t i = 0; i < config_.layers; ++i) blocks_.push_back(make_block(i));
   if (blocks_.back().placement->final_norm()) {
     final_norm_ = norms().make(config_.norm, {parameters_, "final_norm", dim});
@@ -33,8 +33,8 @@ Decoder::Block Decoder::make_block(int64_t layer) {
   const std::string name = fmt::format("blocks.{}", layer);
   const float drop = static_cast<float>(c.dropout);
   Block b;
-  b.placement = placements().make(c.placement,
-                                  {parameters_, c.norm, c.residual, name, c.dim, layer, c.layers});
+  b.placement = placements().make(c.placement, {parameters_, c.norm, c.residual, name, c.dim, layer,
+                                                c.layers, c.attention_norm});
   b.mixer = mixers().make(c.attention,
                           {parameters_, position_.get(), name + ".attention", c.dim, c.heads,
                            c.kv_heads_in_force(), c.head_dim_in_force(), layer, c.bias, drop});
@@ -49,7 +49,8 @@ void Decoder::initialise(uint64_t seed) {
 Var Decoder::hidden(Pass& pass) const {
   Stream s;
   s.x_btd = embedding(pass.tokens, embedding_.var(), position_ ? position_->table() : Var(),
-                      pass.segments, pass.offset);
+                      pass.segments, pass.offset,
+                      position_ ? static_cast<float>(position_->embedding_scale()) : 1.0f);
   if (pass.step) {
     s.x_btd = dropout(s.x_btd, {static_cast<float>(config_.dropout), embedding_stream_, pass.step});
   }

@@ -17,6 +17,7 @@ struct PlacementArgs {
   const ResidualChoice& residual;
   std::string name;  // prefix of the layer's parameters
   int64_t dim, layer, layers;
+  bool attention_norm = true;  // false: attention reads the stream as it is
 };
 
 // What runs through the blocks. `branch` is not yet added to x: the next norm does both in one
@@ -45,9 +46,13 @@ struct BranchParts {
   Var scaled(const Var& branch_btd) const;
 };
 // `branch` ("attention", "ffn") names the parameters: NAME.BRANCH_norm, NAME.BRANCH_residual.
-BranchParts make_branch_parts(const PlacementArgs& args, const std::string& branch);
+// `normed`: false leaves the norm out.
+BranchParts make_branch_parts(const PlacementArgs& args, const std::string& branch,
+                              bool normed = true);
 
 // norm(x + branch), the sum left in s.x and s.branch emptied: the start of a pre-normed branch.
 Var normed(Stream& s, const Norm& norm, DType out);
+// The same without a norm: x + branch.
+Var joined(Stream& s, DType out);
 
 }  // namespace keel

@@ -1,10 +1,13 @@
 #include "nn/placement/post.h"
 #include "nn/placement/pre.h"
+#include "ops/add.h"
+#include "ops/cast.h"
 
 namespace keel {
 
-BranchParts make_branch_parts(const PlacementArgs& a, const std::string& branch) {
-  return {norms().make(a.norm, {a.parameters, a.name + "." + branch + "_norm", a.dim}),
+BranchParts make_branch_parts(const PlacementArgs& a, const std::string& branch, bool normed) {
+  const NormArgs norm{a.parameters, a.name + "." + branch + "_norm", a.dim};
+  return {normed ? norms().make(a.norm, norm) : nullptr,
           residuals().make(a.residual, {a.parameters, a.name + "." + branch + "_residual", a.dim,
                                         a.layer, a.layers})};
 }
@@ -19,6 +22,12 @@ Var normed(Stream& s, const Norm& norm, DType out) {
   s.x_btd = r.sum;
   s.branch_btd = {};
   return r.y;
+}
+
+Var joined(Stream& s, DType out) {
+  if (s.branch_btd) s.x_btd = add(s.x_btd, s.branch_btd);
+  s.branch_btd = {};
+  return cast(s.x_btd, out);
 }
 
 // THE list of placements.

@@ -8,15 +8,21 @@ namespace keel {
 
 struct PositionArgs {
   Parameters& parameters;
-  int64_t dim, head_dim, context;
+  int64_t dim, head_dim, context, heads;
 };
 
 struct Position {
   virtual ~Position() = default;
   // Table [context, dim] added to the embedding; empty if there is none.
   virtual Var table() const { return {}; }
+  // What the embedding is multiplied by before the table is added.
+  virtual double embedding_scale() const { return 1; }
   // Rotation of queries and keys; empty if there is none.
   virtual const RopeTables& rope() const;
+  // Whether values are rotated as well: no method of any paper, a negative control.
+  virtual bool turns_values() const { return false; }
+  // What is added to scores by distance, for AttentionArgs; empty if there is nothing.
+  virtual Var distance_bias() const { return {}; }
   // Whether a context longer than the trained one can slide; a table ends where it ends.
   virtual bool slides() const { return true; }
 };

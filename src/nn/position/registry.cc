@@ -1,5 +1,7 @@
+#include "nn/position/distance.h"
 #include "nn/position/learned.h"
 #include "nn/position/rope_position.h"
+#include "nn/position/sinusoidal.h"
 
 namespace keel {
 
@@ -14,7 +16,10 @@ const Registry<Position, const PositionArgs&>& positions() {
   static const R r{
       "position",
       {R::entry<RopePosition>("rope", "queries and keys rotated (arXiv 2104.09864)"),
-       R::entry<LearnedPosition>("learned", "a trained table added to the embedding")}};
+       R::entry<LearnedPosition>("learned", "a trained table added to the embedding"),
+       R::entry<SinusoidalPosition>("sinusoidal", "fixed waves added to the embedding"),
+       R::entry<T5Position>("t5", "a learned bias of the scores for each bucket of distances"),
+       R::entry<AlibiPosition>("alibi", "a bias that falls with the distance, by head")}};
   return r;
 }
 
