@@ -49,11 +49,17 @@ struct AttentionArgs {
   // A logit of each head that is in the softmax's denominator only, f32 [heads] or empty: the
   // weights of a row sum to less than 1. Zeros: exp(s) / (1 + sum exp(s)), "off by one".
   Var sink;
-  // theta of each head (f32 [heads]) or of all (f32 [1]), or empty: scores are scale * exp(theta) * q k.
+  // theta of each head (f32 [heads]) or of all (f32 [1]), or empty: scores are scale * exp(theta) *
+  // q k.
   Var log_scale;
   // f32 [heads, kDistancePad + n + kDistancePad] or empty: entry kDistancePad + d of a head's row
   // is added to the scores of pairs with p - j = d, after the passes. Causal only; n > any d.
   Var distance_bias;
+  // A term of the scores from the distance and the query (Transformer-XL, Dai et al., arXiv
+  // 1901.02860): scale * exp(theta) * distance_query_i . distance_key_{p - j}, added before the
+  // passes. Queries as q; keys [n, heads, head_dim] contiguous, n > any distance; both of q's
+  // dtype, or empty. Causal only.
+  Var distance_query, distance_key;
   // Weights stretched and cut after the softmax: clip((high - low) p + low, 0, 1) (Bondarenko et
   // al., arXiv 2306.12929). high >= 1, low <= 0; 1 and 0 change nothing.
   float clip_high = 1.0f, clip_low = 0.0f;
@@ -90,6 +96,8 @@ struct AttentionBwd {
   Grad dsink, dlog_scale, ddistance_bias;
   Tensor row_partial;   // f32 [2, b, heads, query tiles]: sums of dsink, dlog_scale; or empty
   Tensor bias_partial;  // f32 [b splits, heads, row of distance_bias], or empty
+  Grad ddistance_query, ddistance_key;
+  Tensor key_partial;  // f32 [b splits, heads, n, head_dim padded]: sums of ddistance_key; or empty
 };
 constexpr int64_t kQueryTile = 64;
 constexpr int64_t kHeadPad = 16;  // head_dim is padded to a multiple of it in working memory

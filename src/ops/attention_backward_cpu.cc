@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backend/cpu/panel.h"
 #include "backend/cpu/scratch.h"
 #include "core/parallel.h"
 #include "ops/attention_tile.h"
@@ -12,19 +13,26 @@ using namespace tile;
 
 struct Scratch {
   float *q, *q_columns, *dy, *dy_columns, *dq, *k, *v, *weights, *gradients, *slope, *keep;
+  float *distance_q, *distance_columns, *distance_dq, *distance_k, *by_distance;
   float *dk, *dv;        // sums of this unit, where they cannot go straight to their place
   unsigned char* begun;  // of each tile of keys: its sums hold something
   int64_t width;
 
   static int64_t flags(int64_t tk) { return round_up((tk + kTile - 1) / kTile, 64); }
-  static size_t floats(int64_t width, int64_t tk, int64_t sum_rows) {
-    return static_cast<size_t>(7 * kTile * width + 4 * kTile * kTile + 2 * sum_rows * width +
+  static size_t floats(int64_t width, int64_t tk, int64_t sum_rows, bool distances) {
+    const int64_t term = distances ? (3 * kTile + kDistances) * width + kDistances * kTile : 0;
+    return static_cast<size_t>(term + 7 * kTile * width + 4 * kTile * kTile + 2 * sum_rows * width +
                                flags(tk) / 4);
   }
-  Scratch(float* p, int64_t w, int64_t tk, int64_t sum_rows) : width(w) {
+  Scratch(float* p, int64_t w, int64_t tk, int64_t sum_rows, bool distances) : width(w) {
     const auto take = [&p](int64_t n) { return std::exchange(p, p + n); };
     for (float** x : {&q, &q_columns, &dy, &dy_columns, &dq, &k, &v}) *x = take(kTile * w);
     for (float** x : {&weights, &gradients, &slope, &keep}) *x = take(kTile * kTile);
+    for (float** x : {&distance_q, &distance_columns, &distance_dq}) {
+      *x = take(distances ? kTile * w : 0);
+    }
+    distance_k = take(distances ? kDistances * w : 0);
+    by_distance = take(distances ? kDistances * kTile : 0);
     dk = take(sum_rows * w);
     dv = take(sum_rows * w);
     begun = reinterpret_cast<unsigned char*>(take(flags(tk) / 4));
@@ -166,7 +174,9 @@ void add_rows(float* sum, const float* x, int64_t n) {
 bool sums_in_place(const AttentionBwd& a) {
   if (a.splits > 1 || a.q.dtype() != DType::kF32 || a.q.dim(3) % kHeadPad != 0) return false;
   const void *dq = a.dq.t.raw(), *dk = a.dk.t.raw(), *dv = a.dv.t.raw();
-  return !(dq && (dq == dk || dq == dv)) && !(dk && dk == dv);
+  const void* term = a.ddistance_query.t.raw();
+  return !(dq && (dq == dk || dq == dv)) && !(dk && dk == dv) &&
+         !(term && (term == dk || term == dv));
 }
 
 // Where a unit gathers dk or dv. add: what was there before counts.
@@ -192,7 +202,11 @@ class Unit {
   void run() {
     const int64_t group = a_.q.dim(2) / a_.k.dim(2), tiles = (a_.q.dim(1) + kTile - 1) / kTile;
     if (a_.bias_partial) {
-      std::fill_n(distances_of(kv_ * group), group * a_.bias_partial.dim(2), 0.0f);
+      std::fill_n(bias_sums(kv_ * group), group * a_.bias_partial.dim(2), 0.0f);
+    }
+    if (a_.key_partial) {
+      const int64_t rows = a_.key_partial.dim(2);
+      std::fill_n(distance_key_sums(kv_ * group), group * rows * s_.width, 0.0f);
     }
     for (int64_t i = split_; i < group * tiles; i += splits_) {
       run_queries(kv_ * group + i / tiles, i % tiles * kTile);
@@ -233,10 +247,16 @@ class Unit {
   }
 
   // Where this unit sums the gradients of a head's distances, or null.
-  float* distances_of(int64_t head) const {
+  float* bias_sums(int64_t head) const {
     if (!a_.bias_partial) return nullptr;
     const int64_t row = (batch_ * splits_ + split_) * a_.q.dim(2) + head;
     return a_.bias_partial.template data<float>() + row * a_.bias_partial.dim(2);
+  }
+
+  // The same for the head's keys of distances; never null where it is called.
+  float* distance_key_sums(int64_t head) const {
+    const int64_t row = (batch_ * splits_ + split_) * a_.q.dim(2) + head;
+    return a_.key_partial.template data<float>() + row * a_.key_partial.dim(2) * s_.width;
   }
 
   // Packs q and dy of one tile of queries and computes its row terms.
@@ -251,6 +271,11 @@ class Unit {
     pack(rows(a_.dy), t.queries, hd, s_.width, kept, s_.dy);
     transpose(s_.q, t.queries, s_.width, scale_, s_.q_columns);
     transpose(s_.dy, t.queries, s_.width, 1.0f, s_.dy_columns);
+    if (a_.args.distance_key) {
+      pack(rows(a_.args.distance_query.t), t.queries, hd, s_.width, 1.0f, s_.distance_q);
+      transpose(s_.distance_q, t.queries, s_.width, scale_, s_.distance_columns);
+      std::fill_n(s_.distance_dq, t.queries * s_.width, 0.0f);
+    }
     const float* lse =
         a_.lse.data<float>() + (batch_ * a_.q.dim(2) + head) * a_.q.dim(1) + t.first_query;
     const Rows<const T> o = rows(a_.o);
@@ -292,6 +317,10 @@ class Unit {
     });
     if (!started) std::fill_n(s_.dq, queries * s_.width, 0.0f);
     if (a_.row_partial) sum_rows(head, t);
+    if (const Grad& g = a_.ddistance_query) {
+      write_rows(s_.distance_dq, queries, a_.q.dim(3), s_.width, g.add,
+                 head_rows<T>(g.t, batch_, head).from(first_query));
+    }
     if (!a_.dq) return;
     write_rows(s_.dq, queries, a_.q.dim(3), s_.width, a_.dq.add,
                head_rows<T>(a_.dq.t, batch_, head).from(first_query));
@@ -313,6 +342,9 @@ class Unit {
     Vec theta(0.0f);
     for (int64_t i = 0; i < t.queries * s_.width && a_.dlog_scale; i += kLanes) {
       theta = fma(load(s_.q + i), load(s_.dq + i), theta);
+      if (a_.args.distance_key) {
+        theta = fma(load(s_.distance_q + i), load(s_.distance_dq + i), theta);
+      }
     }
     to[0] = sink / scale_;
     to[a_.q.dim(0) * heads * tiles] = reduce_add(theta);
@@ -335,6 +367,10 @@ class Unit {
     pack(head_rows<const T>(a_.k, batch_, kv_).from(t.first_key), t.keys, hd, s_.width, 1.0f, s_.k);
     key_by_query(t, t.whole() || passes, {s_.k, s_.width}, s_.q_columns, hd, s_.weights);
     key_by_query(t, t.whole(), values(t), s_.dy_columns, hd, s_.gradients);
+    if (a_.args.distance_key) {
+      add_distance_term(a_.args, t, distance_keys(head, t), s_.distance_columns, s_.by_distance,
+                        s_.weights);
+    }
     if (passes) apply_passes(a_.args, t, batch_, head, s_.weights, s_.slope);
     add_distance_bias(a_.args, t, head, s_.weights);
     if (a_.args.dropout > 0) {
@@ -342,17 +378,42 @@ class Unit {
     }
   }
 
+  Rows<const float> distance_keys(int64_t head, const Tile& t) const {
+    return distance_rows<T>(a_.args, distances_of(a_.args, t), head, s_.width, s_.distance_k);
+  }
+
+  // What the scores' gradients mean for the term of the distances: for its queries here, for its
+  // keys in the sums of this unit.
+  void add_distance_gradients(int64_t head, const Tile& t) const {
+    const Distances d = distances_of(a_.args, t);
+    by_distance(a_.args, t, s_.gradients, s_.by_distance);
+    if (a_.key_partial) {
+      float* to = distance_key_sums(head) + d.first * s_.width;
+      multiply_panel({s_.by_distance, kTile, false, s_.distance_q, s_.width, to, s_.width, true},
+                     d.count, t.queries, s_.width / kLanes);
+    }
+    if (!a_.ddistance_query && !a_.dlog_scale) return;
+    const Tensor& keys = a_.args.distance_key.t;
+    const Rows<const T> rows{keys.template data<T>() + head * keys.dim(2),
+                             keys.dim(1) * keys.dim(2)};
+    pack(rows.from(d.first), d.count, keys.dim(2), s_.width, 1.0f, s_.distance_k);
+    multiply_panel(
+        {s_.by_distance, kTile, true, s_.distance_k, s_.width, s_.distance_dq, s_.width, true},
+        t.queries, d.count, s_.width / kLanes);
+  }
+
   void run_tile(int64_t head, const Tile& t, bool started) {
     make_weights(head, t);
     if (a_.args.clips()) {
       clipped_gradients(a_.args, t, terms_, s_);
-      clipped_score_gradients(a_.args, t, terms_, scale_, s_, distances_of(head));
+      clipped_score_gradients(a_.args, t, terms_, scale_, s_, bias_sums(head));
     } else {
-      score_gradients(t, terms_, a_.args, scale_, s_, distances_of(head));
+      score_gradients(t, terms_, a_.args, scale_, s_, bias_sums(head));
     }
     add_sums(t, s_.weights, s_.dy, dv_);
     add_sums(t, s_.gradients, s_.q, dk_);
     s_.begun[t.first_key / kTile] = 1;
+    if (a_.args.distance_key) add_distance_gradients(head, t);
     if (a_.dq || a_.dlog_scale) sum_over_keys(t, s_.gradients, s_.k, s_.width, s_.dq, started);
   }
 
@@ -418,20 +479,41 @@ void add_parameter_sums(const AttentionBwd& a) {
   });
 }
 
+// The sums of all units for the keys of distances, in their order.
+template <class T>
+void add_distance_keys(const AttentionBwd& a) {
+  const int64_t units = a.key_partial.dim(0), heads = a.key_partial.dim(1);
+  const int64_t n = a.key_partial.dim(2), width = a.key_partial.dim(3), hd = a.q.dim(3);
+  const Grad& g = a.ddistance_key;
+  parallel_for(n, [&](int64_t d) {
+    for (int64_t h = 0; h < heads; ++h) {
+      const float* p = a.key_partial.data<float>() + (h * n + d) * width;
+      T* to = g.t.data<T>() + (d * heads + h) * hd;
+      for_lanes(hd, [&](int64_t c, int lanes) {
+        Vec sum(0.0f);
+        for (int64_t u = 0; u < units; ++u) sum += load(p + u * heads * n * width + c);
+        store_n(to + c, g.add ? sum + load_n(to + c, lanes) : sum, lanes);
+      });
+    }
+  });
+}
+
 template <class T>
 void backward(const AttentionBwd& a) {
   const int64_t heads = a.k.dim(2), width = round_up(a.q.dim(3), kHeadPad);
   const int64_t splits = a.splits, pairs = a.k.dim(0) * heads;
   const int64_t sum_rows = a.partial || sums_in_place(a) ? 0 : a.k.dim(1);
-  const size_t floats = Scratch::floats(width, a.k.dim(1), sum_rows);
+  const bool distances = static_cast<bool>(a.args.distance_key);
+  const size_t floats = Scratch::floats(width, a.k.dim(1), sum_rows, distances);
   reserve_worker_scratch(floats * sizeof(float));
   parallel_for(pairs * splits, [&](int64_t unit) {
-    const Scratch s(worker_floats(floats), width, a.k.dim(1), sum_rows);
+    const Scratch s(worker_floats(floats), width, a.k.dim(1), sum_rows, distances);
     const int64_t pair = unit / splits;
     Unit<T>(a, pair / heads, pair % heads, unit % splits, splits, s).run();
   });
   if (a.partial) add_partials<T>(a, width);
   if (a.row_partial || a.bias_partial) add_parameter_sums(a);
+  if (a.key_partial) add_distance_keys<T>(a);
 }
 
 }  // namespace

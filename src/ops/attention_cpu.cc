@@ -30,14 +30,17 @@ struct State {
 
 struct Scratch {
   float *queries, *values, *keys, *scores, *keep, *out;
+  float *distance_queries, *distance_keys,
+      *by_distance;  // where scores have a term of the distance
   State* states;
   int64_t width;
 
-  static size_t floats(int64_t tiles, int64_t width) {
+  static size_t floats(int64_t tiles, int64_t width, bool distances) {
+    const int64_t term = distances ? (tiles * kTile + kDistances) * width + kDistances * kTile : 0;
     return static_cast<size_t>(tiles * (2 * kTile * width + round_up(sizeof(State) / 4, 16)) +
-                               2 * kTile * width + 2 * kTile * kTile);
+                               2 * kTile * width + 2 * kTile * kTile + term);
   }
-  Scratch(float* p, int64_t tiles, int64_t w) : width(w) {
+  Scratch(float* p, int64_t tiles, int64_t w, bool distances) : width(w) {
     const auto take = [&p](int64_t n) { return std::exchange(p, p + n); };
     values = take(kTile * w);
     keys = take(kTile * w);
@@ -45,6 +48,9 @@ struct Scratch {
     keep = take(kTile * kTile);
     queries = take(tiles * w * kTile);
     out = take(tiles * kTile * w);
+    distance_queries = take(distances ? tiles * w * kTile : 0);
+    distance_keys = take(distances ? kDistances * w : 0);
+    by_distance = take(distances ? kDistances * kTile : 0);
     states = reinterpret_cast<State*>(p);
   }
 };
@@ -263,6 +269,12 @@ class Unit {
     pack(q.from(t.first_query), t.queries, a_.q.dim(3), s_.width, 1.0f, rows);
     transpose(rows, t.queries, s_.width, head_scale(a_.args, head_),
               s_.queries + i * s_.width * kTile);
+    if (const Tensor& x = a_.args.distance_query.t) {
+      pack(head_rows<const T>(x, batch_, head_).from(t.first_query), t.queries, x.dim(3), s_.width,
+           1.0f, rows);
+      transpose(rows, t.queries, s_.width, head_scale(a_.args, head_),
+                s_.distance_queries + i * s_.width * kTile);
+    }
     State& state = s_.states[i];
     std::fill_n(state.top, kTile, kLowest);
     std::fill_n(state.sum, kTile, 0.0f);
@@ -286,6 +298,12 @@ class Unit {
     const bool passes = has_passes(a_.args);
     key_by_query(t, t.whole() || passes, k, s_.queries + i * s_.width * kTile, a_.q.dim(3),
                  s_.scores);
+    if (a_.args.distance_key) {
+      const Rows<const float> keys =
+          distance_rows<T>(a_.args, distances_of(a_.args, t), head_, s_.width, s_.distance_keys);
+      add_distance_term(a_.args, t, keys, s_.distance_queries + i * s_.width * kTile,
+                        s_.by_distance, s_.scores);
+    }
     const bool changes = passes || a_.args.distance_bias;
     if (changes && probe) scan_largest(t, s_.scores, &s_.states[i].largest);
     if (passes) apply_passes(a_.args, t, batch_, head_, s_.scores, nullptr);
@@ -386,11 +404,12 @@ void forward(const AttentionFwd& a) {
   const int64_t width = round_up(a.q.dim(3), kHeadPad), heads = a.q.dim(2);
   const int64_t tiles = (a.q.dim(1) + kTile - 1) / kTile, block = block_tiles(a.q);
   const int64_t blocks = (tiles + block - 1) / block, pairs = a.q.dim(0) * heads;
-  const size_t floats = Scratch::floats(block, width);
+  const bool distances = static_cast<bool>(a.args.distance_key);
+  const size_t floats = Scratch::floats(block, width, distances);
   reserve_worker_scratch(floats * sizeof(float));
   parallel_for(blocks * pairs, [&](int64_t unit) {
     const int64_t pair = unit % pairs, first = (blocks - 1 - unit / pairs) * block;  // long first
-    const Scratch s(worker_floats(floats), block, width);
+    const Scratch s(worker_floats(floats), block, width, distances);
     Unit<T>(a, pair / heads, pair % heads, first, std::min(block, tiles - first), s).run();
   });
 }
@@ -398,7 +417,8 @@ void forward(const AttentionFwd& a) {
 }  // namespace
 
 void attention_fwd(Cpu&, const AttentionFwd& a) {
-  const bool plain = !has_passes(a.args) && !a.args.clips() && !a.args.distance_bias;
+  const bool plain =
+      !has_passes(a.args) && !a.args.clips() && !a.args.distance_bias && !a.args.distance_key;
   if (a.q.dim(1) == 1 && a.args.dropout == 0 && plain && !a.stats) return decode(a);
   with_dtype(a.q.dtype(), [&]<class T>() { forward<T>(a); });
   if (a.stats) fill_probe(a);

@@ -137,6 +137,32 @@ void add_distance_bias(const AttentionArgs& args, const Tile& t, int64_t head, f
 inline int64_t distance_at(const AttentionArgs& args, const Tile& t, int64_t j) {
   return kDistancePad + args.query_offset + t.first_query + j * kLanes - t.first_key;
 }
+// Distances of the pairs of a tile for which there is a key: count from the first on.
+struct Distances {
+  int64_t first, count;
+};
+Distances distances_of(const AttentionArgs& args, const Tile& t);
+// Their keys for one head as rows of floats, in `to` where they are not so already.
+template <class T>
+Rows<const float> distance_rows(const AttentionArgs& args, const Distances& d, int64_t head,
+                                int64_t width, float* to) {
+  const Tensor& keys = args.distance_key.t;
+  const Rows<const T> rows{keys.data<T>() + head * keys.dim(2), keys.dim(1) * keys.dim(2)};
+  if constexpr (std::is_same_v<T, float>) {
+    return rows.from(d.first);
+  } else {
+    pack(rows.from(d.first), d.count, keys.dim(2), width, 1.0f, to);
+    return {to, width};
+  }
+}
+// s += the distances' term. columns[width, kTile]: the scaled distance queries transposed;
+// by_distance [kDistances, kTile] is working memory.
+constexpr int64_t kDistances = 2 * kTile;
+void add_distance_term(const AttentionArgs& args, const Tile& t, Rows<const float> keys,
+                       const float* columns, float* by_distance, float* s);
+// The gradients of scores, ordered by distance instead of key: [kDistances, kTile].
+void by_distance(const AttentionArgs& args, const Tile& t, const float* gradients, float* out);
+
 inline float head_scale(const AttentionArgs& args, int64_t head) {
   const Tensor& theta = args.log_scale.t;
   return theta ? args.scale * std::exp(theta.data<float>()[head % theta.size()]) : args.scale;

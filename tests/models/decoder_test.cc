@@ -118,7 +118,9 @@ bool sharp(const std::vector<std::string>& sets) {
 // Every tensor by itself, along its gradient and along a random direction.
 void check_gradients(const std::vector<std::string>& sets) {
   const double h = kinked(sets) ? 3e-4 : sharp(sets) ? 1e-3 : 5e-3;
-  const double bound = kinked(sets) ? 2e-2 : sharp(sets) ? 2e-3 : 1e-3;
+  // Transformer-XL has gradients so small that the loss's last bit shows.
+  const bool small = sets[0].ends_with("transformer_xl");
+  const double bound = kinked(sets) ? 2e-2 : sharp(sets) || small ? 2e-3 : 1e-3;
   Tiny t(sets);
   t.gradients();
   const std::vector<float> all = to_host(t.model.parameters().flat_grads());

@@ -23,6 +23,7 @@ struct Case {
   float high = 1, low = 0;
   int64_t window = 0;
   std::vector<int32_t> segments = {};
+  bool term = false;
   int64_t offset() const { return tk - tq; }
   int64_t row() const { return tk + 2 * kDistancePad; }
 };
@@ -47,12 +48,14 @@ bool sees(const Case& s, int64_t b, int64_t i, int64_t j) {
 
 // Inputs in order: q, k, v and what is on of sink, theta and bias.
 struct Inputs {
-  const Array *q, *k, *v, *sink = nullptr, *theta = nullptr, *bias = nullptr;
+  const Array *q, *k, *v, *sink = nullptr, *theta = nullptr, *bias = nullptr, *dq = nullptr,
+                          *dk = nullptr;
   Inputs(const std::vector<Array>& x, const Case& s) : q(&x[0]), k(&x[1]), v(&x[2]) {
     size_t next = 3;
     if (s.sink) sink = &x[next++];
     if (s.theta) theta = &x[next++];
     if (s.bias) bias = &x[next++];
+    if (s.term) dq = &x[next++], dk = &x[next++];
   }
 };
 
@@ -61,6 +64,10 @@ Complex score(const Inputs& x, const Case& s, int64_t b, int64_t h, int64_t i, i
   for (int64_t c = 0; c < s.hd; ++c) {
     sum += (*x.q)[((b * s.tq + i) * s.heads + h) * s.hd + c] *
            (*x.k)[((b * s.tk + j) * s.kv + h / (s.heads / s.kv)) * s.hd + c];
+  }
+  for (int64_t c = 0; c < s.hd && x.dq; ++c) {
+    sum += (*x.dq)[((b * s.tq + i) * s.heads + h) * s.hd + c] *
+           (*x.dk)[((s.offset() + i - j) * s.heads + h) * s.hd + c];
   }
   sum /= std::sqrt(static_cast<double>(s.hd));
   if (x.theta) sum *= std::exp((*x.theta)[h]);
@@ -102,6 +109,7 @@ Var run(const std::vector<Var>& x, const Case& s) {
   if (s.sink) a.sink = x[next++];
   if (s.theta) a.log_scale = x[next++];
   if (s.bias) a.distance_bias = x[next++];
+  if (s.term) a.distance_query = x[next++], a.distance_key = x[next++];
   return attention(x[0], x[1], x[2], a).o;
 }
 
@@ -118,6 +126,10 @@ void check(const Case& s) {
   if (s.sink) c.in.push_back({"sink", {s.heads}, kParameter});
   if (s.theta) c.in.push_back({"log_scale", {s.heads}, kParameter});
   if (s.bias) c.in.push_back({"distance_bias", {s.heads, s.row()}, kParameter});
+  if (s.term) {
+    c.in.push_back({"distance_query", {s.b, s.tq, s.heads, s.hd}});
+    c.in.push_back({"distance_key", {s.tk, s.heads, s.hd}});
+  }
   if (s.high != 1.0f || s.low != 0.0f) {
     c.difference_scales = {};
     c.bf16 = false;  // rounding moves weights over the edge
@@ -154,6 +166,14 @@ TEST(LearnedScale, AgreesWithTheFormula) {
 }
 TEST(DistanceBias, AgreesWithTheFormula) {
   for_shapes([](Case& s) { s.bias = true; });
+}
+TEST(DistanceTerm, AgreesWithTheFormula) {
+  for_shapes([](Case& s) { s.term = true; });
+  for (Case s : shapes()) {
+    if (s.tk == 1) continue;  // gradients of single values that cancel, up to bf16's last bit
+    s.cap = s.sink = s.theta = s.bias = s.term = true;
+    check(s);
+  }
 }
 TEST(SoftClip, AgreesWithTheFormula) {
   for_shapes([](Case& s) { s.high = 1.03f, s.low = -0.03f; });
@@ -278,9 +298,9 @@ TEST(DistanceBias, OfAConstantIsNothing) {
 
 // One query with a cache gives what the same query gives among all others.
 TEST(AttentionScores, OneCachedQueryAgreesWithAll) {
-  for (int on = 0; on < 32; ++on) {
+  for (int on = 0; on < 64; ++on) {
     Case s{1, 70, 70, 4, 2, 16};
-    s.cap = on & 1, s.sink = on & 2, s.theta = on & 4, s.bias = on & 8;
+    s.cap = on & 1, s.sink = on & 2, s.theta = on & 4, s.bias = on & 8, s.term = on & 32;
     if (on & 16) s.high = 1.03f, s.low = -0.03f;
     std::vector<Var> x = {Var(normal_tensor({1, 70, 4, 16}, 1)),
                           Var(normal_tensor({1, 70, 2, 16}, 2)),
@@ -288,8 +308,13 @@ TEST(AttentionScores, OneCachedQueryAgreesWithAll) {
     if (s.sink) x.emplace_back(normal_tensor({4}, 4));
     if (s.theta) x.emplace_back(normal_tensor({4}, 5));
     if (s.bias) x.emplace_back(normal_tensor({4, s.row()}, 6));
+    if (s.term) {
+      x.emplace_back(normal_tensor({1, 70, 4, 16}, 7));
+      x.emplace_back(normal_tensor({70, 4, 16}, 8));
+    }
     const Tensor all = run(x, s).t.slice(1, 69, 70);
     x[0] = Var(x[0].t.slice(1, 69, 70));
+    if (s.term) x[x.size() - 2] = Var(x[x.size() - 2].t.slice(1, 69, 70));
     s.tq = 1;
     EXPECT_LT(relative_error(run(x, s).t, from_host({1, 1, 4, 16}, to_host(all))), 2e-6) << on;
   }
@@ -384,6 +409,17 @@ TEST(AttentionScores, ArgumentsThatDoNotFit) {
                               a.causal = false;
                               a.distance_bias = Var(empty({2, 198}));
                             }));
+  expect_error<ConfigError>("attention: a distance_query needs causal = true", with([](auto& a) {
+                              a.causal = false;
+                              a.distance_query = Var(empty({2, 70, 2, 16}));
+                            }));
+  expect_error<ShapeError>(
+      "attention: distance_key is f32 [69, 2, 16], must be f32 [at least 70, 2, 16], as "
+      "distance_query is",
+      with([](auto& a) {
+        a.distance_query = Var(empty({2, 70, 2, 16}));
+        a.distance_key = Var(empty({69, 2, 16}));
+      }));
   expect_error<ConfigError>("attention: clip_high is 0.5, must be at least 1",
                             with([](auto& a) { a.clip_high = 0.5f; }));
   expect_error<ConfigError>("attention: clip_low is 0.5, must be at most 0",

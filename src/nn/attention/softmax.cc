@@ -115,6 +115,7 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
     gate_ = p.add(n + ".gate.weight", {gates, args.dim}, Role::kLinear);
     if (args.bias) gate_bias_ = p.add(n + ".gate.bias", {gates}, Role::kBias);
   }
+  if (args.position) relative_ = args.position->relative(n);
   out_ = p.add(n + ".out.weight", {args.dim, q}, Role::kResidualOutput);
   if (args.bias) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
   fused_ = is_fused(qk_norm_.get(), args.position, args.head_dim) &&
@@ -185,6 +186,12 @@ Var SoftmaxMixer::forward(const Var& x_btd, Pass& pass) const {
   Qkv qkv = project(x_btd, pass);
   if (pass.states) extend(qkv, (*pass.states)[static_cast<size_t>(args_.layer)], pass.offset);
   AttentionArgs a = score_args();
+  if (relative_) {
+    const RelativeTerm::Queries q = relative_->queries(qkv.q);
+    qkv.q = q.content;
+    a.distance_query = q.distance;
+    a.distance_key = relative_->keys(pass.offset + x_btd.t.dim(1));
+  }
   a.query_offset = pass.offset;
   a.segment_start = pass.segments;
   if (pass.step) {

@@ -33,6 +33,7 @@ class SoftmaxMixer final : public Mixer {
 
   MixerArgs args_;
   std::unique_ptr<HeadNorm> qk_norm_;
+  std::unique_ptr<RelativeTerm> relative_;  // of the position; may be null
   bool fused_;  // QK-norm and rotation are of the forms that split_qkv has
   float scale_, softcap_;
   float clip_high_, clip_low_;

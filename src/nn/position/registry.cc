@@ -2,6 +2,7 @@
 #include "nn/position/learned.h"
 #include "nn/position/rope_position.h"
 #include "nn/position/sinusoidal.h"
+#include "nn/position/transformer_xl.h"
 
 namespace keel {
 
@@ -9,6 +10,8 @@ const RopeTables& Position::rope() const {
   static const RopeTables none;
   return none;
 }
+
+std::unique_ptr<RelativeTerm> Position::relative(const std::string&) const { return nullptr; }
 
 // THE list of positions; "none" is allowed beside it.
 const Registry<Position, const PositionArgs&>& positions() {
@@ -19,7 +22,9 @@ const Registry<Position, const PositionArgs&>& positions() {
        R::entry<LearnedPosition>("learned", "a trained table added to the embedding"),
        R::entry<SinusoidalPosition>("sinusoidal", "fixed waves added to the embedding"),
        R::entry<T5Position>("t5", "a learned bias of the scores for each bucket of distances"),
-       R::entry<AlibiPosition>("alibi", "a bias that falls with the distance, by head")}};
+       R::entry<AlibiPosition>("alibi", "a bias that falls with the distance, by head"),
+       R::entry<TransformerXlPosition>("transformer_xl",
+                                       "queries score distances as well as keys")}};
   return r;
 }
 
