@@ -1,5 +1,5 @@
-// y[b][t] = scale table[token] (+ positions[position of t]): rows of a table looked up by token, and
-// optionally a table of positions added.
+// y[b][t] = scale table[token] (+ positions[position of t]): rows of a table looked up by token,
+// and optionally a table of positions added.
 #pragma once
 
 #include "autograd/var.h"
@@ -18,13 +18,13 @@ namespace kernel {
 struct EmbeddingFwd {
   Tensor tokens, table, positions, segments, y;  // positions, segments may be empty
   int64_t offset;
-  float scale;
+  float scale = 1.0f;
 };
 struct EmbeddingBwd {
   Tensor dy, tokens, segments;
   Grad dtable, dpositions;  // f32
   int64_t offset;
-  float scale;
+  float scale = 1.0f;
 };
 // Throws DataError for a token outside [0, vocab).
 void check_tokens(Cpu&, const Tensor& tokens, int64_t vocab);
