@@ -11,6 +11,8 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "ops/attention.h"
+#include "ops/distance_bias.h"
+#include "ops/soft_cap.h"
 
 namespace keel {
 namespace {
@@ -87,6 +89,36 @@ void ForwardBackward(benchmark::State& state, const Sizes& s) {
   count(state, 14.0 * s.pairs() * static_cast<double>(s.hd));
 }
 
+// The same with one switch, for what it adds.
+void Switched(benchmark::State& state, const Sizes& s, const std::string& which) {
+  static const float cap = 50;
+  Inputs in(s);
+  Slot sink, theta, bias, query, key;
+  const Tensor dy = filled({s.b, s.t, s.heads, s.hd});
+  AttentionArgs args = in.args(s);
+  if (which == "soft_cap") args.passes[0] = soft_cap(&cap);
+  if (which == "soft_clip") args.clip_high = 1.03f, args.clip_low = -0.03f;
+  if (which == "sink") args.sink = Var(filled({s.heads}), &sink);
+  if (which == "learned_scale") args.log_scale = Var(filled({s.heads}), &theta);
+  if (which == "alibi") args.distance_bias = Var(alibi_bias(s.heads, s.t, DeviceKind::kCpu));
+  if (which == "t5") args.distance_bias = Var(filled({s.heads, s.t + 2 * kDistancePad}), &bias);
+  if (which == "window") args.window = s.t / 2;
+  if (which == "transformer_xl") {
+    args.distance_query = Var(filled({s.b, s.t, s.heads, s.hd}), &query);
+    args.distance_key = Var(filled({s.t, s.heads, s.hd}), &key);
+  }
+  Arena arena(DeviceKind::kCpu);
+  for (auto _ : state) {
+    ArenaScope scope(arena, 1);
+    for (Slot* slot : {in.slots, in.slots + 1, in.slots + 2, &sink, &theta, &bias, &query, &key}) {
+      slot->written = false;
+    }
+    const Attention a = attention(in.q, in.k, in.v, args);
+    backward(a.o, dy);
+    for (Slot* slot : {&sink, &theta, &bias, &query, &key}) slot->grad = Tensor();
+  }
+}
+
 void Decode(benchmark::State& state, const Sizes& s) {
   Inputs in(s);
   AttentionArgs args = in.args(s);
@@ -124,6 +156,12 @@ const bool registered = [] {
     benchmark::RegisterBenchmark(("attention/forward_probed/" + name).c_str(), Forward, s, true)
         ->UseRealTime();
     benchmark::RegisterBenchmark(("attention/forward_backward/" + name).c_str(), ForwardBackward, s)
+        ->UseRealTime();
+  }
+  for (const char* which : {"nothing", "soft_cap", "soft_clip", "sink", "learned_scale", "alibi",
+                            "t5", "window", "transformer_xl"}) {
+    benchmark::RegisterBenchmark((std::string("attention/switch/") + which).c_str(), Switched,
+                                 kMedium, std::string(which))
         ->UseRealTime();
   }
   benchmark::RegisterBenchmark("attention/decode/gpt2long", Decode, kGpt2Long)->UseRealTime();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "nn/attention/softmax.h"
 #include "nn/init/mup.h"
 
 namespace keel {
@@ -69,6 +70,16 @@ bool branch_stays_zero(const ResidualChoice& residual, const Init& init) {
          init.start(Role::kResidualOutput, {1, 1}).value == 0;
 }
 
+void ModelConfig::validate_softmax(Errors& errors) const {
+  const auto& qk_norm = attention.options_as<SoftmaxMixer::Config>().qk_norm;
+  if (qk_norm.is_none() || position.kind() == "rope") return;
+  if (!dynamic_cast<const QkNormOptions&>(qk_norm.options()).after_rope) return;
+  errors.add("attention.qk_norm.after_rope",
+             fmt::format("the position \"{}\" does not rotate queries and keys; leave it false, or "
+                         "choose model.position.kind = \"rope\"",
+                         position.kind()));
+}
+
 void ModelConfig::validate(Errors& errors) const {
   if (head_dim == 0 && dim % heads != 0) {
     errors.add("heads", fmt::format("{} heads do not divide dim {}; choose a divisor, or set "
@@ -84,6 +95,7 @@ void ModelConfig::validate(Errors& errors) const {
                "a tied head is the token table, which cannot start at 0; set "
                "model.tied = false");
   }
+  if (attention.kind() == "softmax") validate_softmax(errors);
   const int64_t hd = head_dim_in_force();
   if (position.kind() == "rope" && (head_dim != 0 || dim % heads == 0) && hd % 2 != 0) {
     errors.add("position", fmt::format("rope turns pairs of values, but a head has {}; choose an "

@@ -62,6 +62,9 @@ struct ModelConfig final : Config {
 
   void fields(Fields& f) override;
   void validate(Errors& errors) const override;
+
+ private:
+  void validate_softmax(Errors& errors) const;
 };
 
 // Whether nothing that a branch is made of would ever get a gradient: its output is 0 and so is

@@ -19,8 +19,8 @@ Decoder::Decoder(const ModelConfig& config, int64_t vocab, DeviceKind device, DT
       embedding_stream_(stream_of("embedding.dropout")) {
   const int64_t dim = config_.dim;
   embedding_ = parameters_.add("embedding.weight", {vocab, dim}, Role::kEmbedding);
-  position_ = positions().make(config_.position,
-                               {parameters_, dim, config_.head_dim_in_force(), config_.context});
+  position_ = positions().make(config_.position, {parameters_, dim, config_.head_dim_in_force(),
+                                                  config_.context, config_.heads});
   embedding_norm_ = norms().make(config_.embedding_norm, {parameters_, "embedding_norm", dim});
   for (int64_t i = 0; i < config_.layers; ++i) blocks_.push_back(make_block(i));
   if (config_.final_norm_in_force()) {
@@ -53,7 +53,8 @@ Var Decoder::hidden(Pass& pass) const {
   parameters_.begin_pass(pass.step != nullptr);
   Stream s;
   s.x_btd = embedding(pass.tokens, embedding_.var(), position_ ? position_->table() : Var(),
-                      pass.segments, pass.offset);
+                      pass.segments, pass.offset,
+                      position_ ? static_cast<float>(position_->embedding_scale()) : 1.0f);
   if (embedding_norm_) s.x_btd = embedding_norm_->forward(s.x_btd, DType::kF32);
   if (pass.step) {
     s.x_btd = dropout(s.x_btd, {static_cast<float>(config_.dropout), embedding_stream_, pass.step});

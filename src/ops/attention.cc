@@ -36,6 +36,43 @@ void check_shapes(const Tensor& q, const Tensor& k, const Tensor& v) {
                                name_of(q.dtype()), name_of(k.dtype()), name_of(v.dtype())));
 }
 
+void check_heads(const char* name, const Tensor& x, int64_t heads) {
+  if (!x || (x.dtype() == DType::kF32 && x.shape() == Shape{heads} && x.contiguous())) return;
+  throw ShapeError(fmt::format("attention: {} is {} {}, must be f32 [{}]", name, name_of(x.dtype()),
+                               x.shape().str(), heads));
+}
+
+void check_distance_bias(const AttentionArgs& args, const Tensor& q) {
+  const Tensor& x = args.distance_bias.t;
+  if (!x) return;
+  if (!args.causal) throw ConfigError("attention: a distance_bias needs causal = true");
+  const int64_t distances = args.query_offset + q.dim(1);
+  if (x.dtype() == DType::kF32 && x.shape().axes() == 2 && x.dim(0) == q.dim(2) &&
+      x.dim(1) >= distances + 2 * kDistancePad && x.contiguous()) {
+    return;
+  }
+  throw ShapeError(fmt::format(
+      "attention: distance_bias is {} {}, must be f32 [{}, at least {}]: {} distances and 2 x {}",
+      name_of(x.dtype()), x.shape().str(), q.dim(2), distances + 2 * kDistancePad, distances,
+      kDistancePad));
+}
+
+void check_distance_term(const AttentionArgs& args, const Tensor& q) {
+  const Tensor &dq = args.distance_query.t, &dk = args.distance_key.t;
+  if (!dq && !dk) return;
+  if (!args.causal) throw ConfigError("attention: a distance_query needs causal = true");
+  check_rows("distance_query", dq);
+  check_same_shape("attention", "distance_query", dq, "q", q);
+  const int64_t distances = args.query_offset + q.dim(1);
+  if (dq.dtype() == q.dtype() && dk.dtype() == q.dtype() && dk.shape().axes() == 3 &&
+      dk.dim(0) >= distances && dk.dim(1) == q.dim(2) && dk.dim(2) == q.dim(3) && dk.contiguous()) {
+    return;
+  }
+  throw ShapeError(fmt::format(
+      "attention: distance_key is {} {}, must be {} [at least {}, {}, {}], as distance_query is",
+      name_of(dk.dtype()), dk.shape().str(), name_of(q.dtype()), distances, q.dim(2), q.dim(3)));
+}
+
 void check_args(const AttentionArgs& args, const Tensor& q) {
   const auto fail = [](const char* name, auto value, const char* wanted) {
     throw ConfigError(fmt::format("attention: {} is {}, must be {}", name, value, wanted));
@@ -44,6 +81,12 @@ void check_args(const AttentionArgs& args, const Tensor& q) {
   if (args.dropout > 0.0f && !args.step) fail("step", "null", "given where dropout is not 0");
   if (args.window < 0) fail("window", args.window, "0 (none) or positive");
   if (args.query_offset < 0) fail("query_offset", args.query_offset, "0 or positive");
+  if (!(args.clip_high >= 1.0f)) fail("clip_high", args.clip_high, "at least 1");
+  if (!(args.clip_low <= 0.0f)) fail("clip_low", args.clip_low, "at most 0");
+  check_heads("sink", args.sink.t, q.dim(2));
+  if (args.log_scale.t.shape() != Shape{1}) check_heads("log_scale", args.log_scale.t, q.dim(2));
+  check_distance_bias(args, q);
+  check_distance_term(args, q);
   const Tensor& start = args.segment_start;
   if (!start) return;
   if (start.dtype() != DType::kI32 || start.shape() != Shape{q.dim(0), q.dim(1)} ||
@@ -68,6 +111,10 @@ int64_t visible_pairs(const AttentionArgs& args, int64_t tq, int64_t tk) {
   return n;
 }
 
+int64_t query_tiles(const Tensor& q) {
+  return (q.dim(1) + kernel::kQueryTile - 1) / kernel::kQueryTile;
+}
+
 struct Kept {
   Saved q, k, v;
   Tensor o, lse;
@@ -85,9 +132,45 @@ void backward(Node& n, const Kept& s) {
     partial = empty({2 * k.dim(0) * k.dim(2), splits, k.dim(1), width}, DType::kF32, q.device());
   }
   count_flops(2 * s.flops);
+  // In the order in which the kernel writes them: one value may be passed as several inputs.
+  const Grad ddistance_query = n.grad_of(6);
   const Grad dq = n.grad_of(0), dk = n.grad_of(1), dv = n.grad_of(2);
+  const Grad dsink = n.grad_of(3), dlog_scale = n.grad_of(4), dbias = n.grad_of(5);
+  Tensor row_partial, bias_partial;
+  if (dsink || dlog_scale) {
+    row_partial = empty({2, q.dim(0), q.dim(2), query_tiles(q)}, DType::kF32, q.device());
+  }
+  if (dbias) {
+    const int64_t row = s.args.distance_bias.t.dim(1);
+    bias_partial = empty({q.dim(0) * splits, q.dim(2), row}, DType::kF32, q.device());
+  }
+  const Grad ddistance_key = n.grad_of(7);
+  Tensor key_partial;
+  if (ddistance_key) {
+    const int64_t rows = s.args.distance_key.t.dim(0);
+    key_partial = empty({q.dim(0) * splits, q.dim(2), rows, width}, DType::kF32, q.device());
+  }
   on_device(q, [&](auto& dev) {
-    kernel::attention_bwd(dev, {n.dy(), q, k, v, s.o, s.lse, dq, dk, dv, s.args, splits, partial});
+    kernel::attention_bwd(dev, {n.dy(),
+                                q,
+                                k,
+                                v,
+                                s.o,
+                                s.lse,
+                                dq,
+                                dk,
+                                dv,
+                                s.args,
+                                splits,
+                                partial,
+                                dsink,
+                                dlog_scale,
+                                dbias,
+                                row_partial,
+                                bias_partial,
+                                ddistance_query,
+                                ddistance_key,
+                                key_partial});
   });
 }
 
@@ -101,8 +184,7 @@ Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArg
   Tensor o = empty(q.shape(), q.t.dtype(), device);
   Tensor lse = empty({batch, heads, tq}, DType::kF32, device), stats;
   if (args.probe) {
-    const int64_t tiles = (tq + kernel::kQueryTile - 1) / kernel::kQueryTile;
-    stats = empty({batch, heads, tiles, 3}, DType::kF32, device);
+    stats = empty({batch, heads, query_tiles(q.t), 3}, DType::kF32, device);
   }
   const int64_t flops = 4 * batch * heads * q.t.dim(3) * visible_pairs(args, tq, k.t.dim(1));
   count_flops(flops);
@@ -110,7 +192,9 @@ Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArg
     kernel::attention_fwd(dev, {q.t, k.t, v.t, o, lse, args, stats});
   });
   Attention result{Var(o), lse};
-  record("attention", {&result.o}, {q, k, v},
+  record("attention", {&result.o},
+         {q, k, v, args.sink, args.log_scale, args.distance_bias, args.distance_query,
+          args.distance_key},
          [kept = Kept{q, k, v, o, lse, args, flops}](Node& n) { backward(n, kept); });
   return result;
 }

@@ -45,7 +45,27 @@ struct AttentionArgs {
   uint64_t stream = 0;                         // Philox stream of this site
   std::array<ScorePass, kMaxPasses> passes{};  // in order, up to the first without a function
   AttentionProbe* probe = nullptr;             // filled where given: |score| before the passes
+
+  // A logit of each head that is in the softmax's denominator only, f32 [heads] or empty: the
+  // weights of a row sum to less than 1. Zeros: exp(s) / (1 + sum exp(s)), "off by one".
+  Var sink;
+  // theta of each head (f32 [heads]) or of all (f32 [1]), or empty: scores are scale * exp(theta) *
+  // q k.
+  Var log_scale;
+  // f32 [heads, kDistancePad + n + kDistancePad] or empty: entry kDistancePad + d of a head's row
+  // is added to the scores of pairs with p - j = d, after the passes. Causal only; n > any d.
+  Var distance_bias;
+  // A term of the scores from the distance and the query (Transformer-XL, Dai et al., arXiv
+  // 1901.02860): scale * exp(theta) * distance_query_i . distance_key_{p - j}, added before the
+  // passes. Queries as q; keys [n, heads, head_dim] contiguous, n > any distance; both of q's
+  // dtype, or empty. Causal only.
+  Var distance_query, distance_key;
+  // Weights stretched and cut after the softmax: clip((high - low) p + low, 0, 1) (Bondarenko et
+  // al., arXiv 2306.12929). high >= 1, low <= 0; 1 and 0 change nothing.
+  float clip_high = 1.0f, clip_low = 0.0f;
+  bool clips() const { return clip_high != 1.0f || clip_low != 0.0f; }
 };
+constexpr int64_t kDistancePad = 64;
 
 struct Attention {
   Var o;       // [b, tq, heads, hd], contiguous, dtype of q
@@ -54,7 +74,10 @@ struct Attention {
 
 // q [b, tq, heads, hd], k and v [b, tk, kv_heads, hd]: one dtype (f32 or bf16), any strides, last
 // axis contiguous. A query that sees no key gives 0. Throws ShapeError naming the argument and the
-// shapes, ConfigError for a dropout outside [0, 1), a negative window or offset.
+// shapes, ConfigError for a dropout outside [0, 1), a negative window or offset, and so on.
+// The probe's logit is |score| over the visible pairs with scale and log_scale in it, before
+// passes, bias and sink; its entropy is that of the weights of the keys, made to sum to 1 and not
+// clipped.
 Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArgs& args);
 
 namespace kernel {
@@ -70,6 +93,11 @@ struct AttentionBwd {
   AttentionArgs args;
   int64_t splits;  // units that share the gradient of one key head: attention_splits()
   Tensor partial;  // f32 [2 b kv_heads, splits, tk, head_dim padded]; empty for one split
+  Grad dsink, dlog_scale, ddistance_bias;
+  Tensor row_partial;   // f32 [2, b, heads, query tiles]: sums of dsink, dlog_scale; or empty
+  Tensor bias_partial;  // f32 [b splits, heads, row of distance_bias], or empty
+  Grad ddistance_query, ddistance_key;
+  Tensor key_partial;  // f32 [b splits, heads, n, head_dim padded]: sums of ddistance_key; or empty
 };
 constexpr int64_t kQueryTile = 64;
 constexpr int64_t kHeadPad = 16;  // head_dim is padded to a multiple of it in working memory

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backend/cpu/panel.h"
 #include "backend/cpu/scratch.h"
 #include "core/parallel.h"
 #include "ops/attention_tile.h"
@@ -12,19 +13,26 @@ using namespace tile;
 
 struct Scratch {
   float *q, *q_columns, *dy, *dy_columns, *dq, *k, *v, *weights, *gradients, *slope, *keep;
+  float *distance_q, *distance_columns, *distance_dq, *distance_k, *by_distance;
   float *dk, *dv;        // sums of this unit, where they cannot go straight to their place
   unsigned char* begun;  // of each tile of keys: its sums hold something
   int64_t width;
 
   static int64_t flags(int64_t tk) { return round_up((tk + kTile - 1) / kTile, 64); }
-  static size_t floats(int64_t width, int64_t tk, int64_t sum_rows) {
-    return static_cast<size_t>(7 * kTile * width + 4 * kTile * kTile + 2 * sum_rows * width +
+  static size_t floats(int64_t width, int64_t tk, int64_t sum_rows, bool distances) {
+    const int64_t term = distances ? (3 * kTile + kDistances) * width + kDistances * kTile : 0;
+    return static_cast<size_t>(term + 7 * kTile * width + 4 * kTile * kTile + 2 * sum_rows * width +
                                flags(tk) / 4);
   }
-  Scratch(float* p, int64_t w, int64_t tk, int64_t sum_rows) : width(w) {
+  Scratch(float* p, int64_t w, int64_t tk, int64_t sum_rows, bool distances) : width(w) {
     const auto take = [&p](int64_t n) { return std::exchange(p, p + n); };
     for (float** x : {&q, &q_columns, &dy, &dy_columns, &dq, &k, &v}) *x = take(kTile * w);
     for (float** x : {&weights, &gradients, &slope, &keep}) *x = take(kTile * kTile);
+    for (float** x : {&distance_q, &distance_columns, &distance_dq}) {
+      *x = take(distances ? kTile * w : 0);
+    }
+    distance_k = take(distances ? kDistances * w : 0);
+    by_distance = take(distances ? kDistances * kTile : 0);
     dk = take(sum_rows * w);
     dv = take(sum_rows * w);
     begun = reinterpret_cast<unsigned char*>(take(flags(tk) / 4));
@@ -40,9 +48,11 @@ struct RowTerms {
 
 // Scores become weights, gradients of weights become gradients of scores (times scale):
 // p = exp(s - lse), ds = scale p (dp - dot). Dropped weights end as 0 but keep their -dot.
+// With slopes the gradient goes on to the scores before the passes. distances: where the gradient
+// after them is added for each distance (times scale), or null.
 template <bool Whole, bool Drop>
 void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale, const Scratch& s,
-                     bool slopes) {
+                     bool slopes, float* distances) {
   const int64_t at = j * kLanes;
   const int64_t begin = Whole ? 0 : t.begin(j), end = Whole ? t.keys : t.end(j);
   const Vec lse = load(rows.lse + at), dot = load(rows.dot + at);
@@ -63,6 +73,7 @@ void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale
       dp = select(keep, dp, Vec(0.0f));
     }
     Vec ds = p * fma(dp, Vec(scale), dot);
+    if (distances) store(distances - k, load(distances - k) + ds);
     if (slopes) ds = ds * load(s.slope + i);
     store(s.weights + i, kept);
     store(s.gradients + i, ds);
@@ -70,18 +81,75 @@ void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale
   for (int64_t k = end; k < t.keys; ++k) clear(k);
 }
 
-void score_gradients(const Tile& t, const RowTerms& rows, float scale, const Scratch& s, bool drop,
-                     bool slopes) {
-  const bool whole = t.whole();
+void score_gradients(const Tile& t, const RowTerms& rows, const AttentionArgs& args, float scale,
+                     const Scratch& s, float* distance_row) {
+  const bool whole = t.whole(), slopes = has_passes(args), drop = args.dropout > 0;
   for (int64_t j = 0; j < t.vecs(); ++j) {
+    float* distances = distance_row ? distance_row + distance_at(args, t, j) : nullptr;
     if (whole && drop)
-      score_gradients<true, true>(t, j, rows, scale, s, slopes);
+      score_gradients<true, true>(t, j, rows, scale, s, slopes, distances);
     else if (whole)
-      score_gradients<true, false>(t, j, rows, scale, s, slopes);
+      score_gradients<true, false>(t, j, rows, scale, s, slopes, distances);
     else if (drop)
-      score_gradients<false, true>(t, j, rows, scale, s, slopes);
+      score_gradients<false, true>(t, j, rows, scale, s, slopes, distances);
     else
-      score_gradients<false, false>(t, j, rows, scale, s, slopes);
+      score_gradients<false, false>(t, j, rows, scale, s, slopes, distances);
+  }
+}
+
+// For clipped weights w = clip(a p + low, 0, 1): p of every pair, and a dp where w is not cut,
+// which takes the place of dp. Dropped weights pass no gradient either.
+void clipped_gradients(const AttentionArgs& args, const Tile& t, const RowTerms& rows,
+                       const Scratch& s) {
+  const Vec span(args.clip_high - args.clip_low), zero(0.0f), one(1.0f);
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const Vec lse = load(rows.lse + j * kLanes);
+    for (int64_t k = t.begin(j); k < t.end(j); ++k) {
+      const int64_t i = k * kTile + j * kLanes;
+      const Vec x = select(t.sees(j, k), load(s.weights + i), Vec(kHidden));
+      const Vec p = exp2((x - lse) * Vec(kLog2E)), w = clipped(args, p);
+      VecInt passes = (w > zero) & (w < one);
+      if (args.dropout > 0) passes &= load(s.keep + i) > zero;
+      store(s.weights + i, p);
+      store(s.gradients + i, select(passes, span * load(s.gradients + i), zero));
+    }
+  }
+}
+
+// -scale times the sum over keys of p dp, added to dot.
+void add_row_dots(const Tile& t, float scale, const Scratch& s, RowTerms* rows) {
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    Vec sum(0.0f);
+    for (int64_t k = t.begin(j); k < t.end(j); ++k) {
+      const int64_t i = k * kTile + j * kLanes;
+      sum = fma(load(s.weights + i), load(s.gradients + i), sum);
+    }
+    float* dot = rows->dot + j * kLanes;
+    store(dot, fma(Vec(-scale), sum, load(dot)));
+  }
+}
+
+// As score_gradients, from what clipped_gradients left.
+void clipped_score_gradients(const AttentionArgs& args, const Tile& t, const RowTerms& rows,
+                             float scale, const Scratch& s, float* distance_row) {
+  const bool slopes = has_passes(args), drop = args.dropout > 0;
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const Vec dot = load(rows.dot + j * kLanes);
+    float* distances = distance_row ? distance_row + distance_at(args, t, j) : nullptr;
+    for (int64_t k = 0; k < t.keys; ++k) {
+      const int64_t i = k * kTile + j * kLanes;
+      Vec w(0.0f), ds(0.0f);
+      if (k >= t.begin(j) && k < t.end(j)) {
+        const Vec p = load(s.weights + i);
+        ds = p * fma(load(s.gradients + i), Vec(scale), dot);
+        w = min(Vec(1.0f), max(Vec(0.0f), clipped(args, p)));
+        if (drop) w = select(load(s.keep + i) > Vec(0.0f), w, Vec(0.0f));
+        if (distances) store(distances - k, load(distances - k) + ds);
+        if (slopes) ds = ds * load(s.slope + i);
+      }
+      store(s.weights + i, w);
+      store(s.gradients + i, ds);
+    }
   }
 }
 
@@ -106,7 +174,9 @@ void add_rows(float* sum, const float* x, int64_t n) {
 bool sums_in_place(const AttentionBwd& a) {
   if (a.splits > 1 || a.q.dtype() != DType::kF32 || a.q.dim(3) % kHeadPad != 0) return false;
   const void *dq = a.dq.t.raw(), *dk = a.dk.t.raw(), *dv = a.dv.t.raw();
-  return !(dq && (dq == dk || dq == dv)) && !(dk && dk == dv);
+  const void* term = a.ddistance_query.t.raw();
+  return !(dq && (dq == dk || dq == dv)) && !(dk && dk == dv) &&
+         !(term && (term == dk || term == dv));
 }
 
 // Where a unit gathers dk or dv. add: what was there before counts.
@@ -131,6 +201,13 @@ class Unit {
 
   void run() {
     const int64_t group = a_.q.dim(2) / a_.k.dim(2), tiles = (a_.q.dim(1) + kTile - 1) / kTile;
+    if (a_.bias_partial) {
+      std::fill_n(bias_sums(kv_ * group), group * a_.bias_partial.dim(2), 0.0f);
+    }
+    if (a_.key_partial) {
+      const int64_t rows = a_.key_partial.dim(2);
+      std::fill_n(distance_key_sums(kv_ * group), group * rows * s_.width, 0.0f);
+    }
     for (int64_t i = split_; i < group * tiles; i += splits_) {
       run_queries(kv_ * group + i / tiles, i % tiles * kTile);
     }
@@ -169,6 +246,19 @@ class Unit {
     }
   }
 
+  // Where this unit sums the gradients of a head's distances, or null.
+  float* bias_sums(int64_t head) const {
+    if (!a_.bias_partial) return nullptr;
+    const int64_t row = (batch_ * splits_ + split_) * a_.q.dim(2) + head;
+    return a_.bias_partial.template data<float>() + row * a_.bias_partial.dim(2);
+  }
+
+  // The same for the head's keys of distances; never null where it is called.
+  float* distance_key_sums(int64_t head) const {
+    const int64_t row = (batch_ * splits_ + split_) * a_.q.dim(2) + head;
+    return a_.key_partial.template data<float>() + row * a_.key_partial.dim(2) * s_.width;
+  }
+
   // Packs q and dy of one tile of queries and computes its row terms.
   void open(int64_t head, const Tile& t) {
     const float kept = 1.0f / (1.0f - a_.args.dropout);
@@ -176,21 +266,27 @@ class Unit {
     const auto rows = [&](const Tensor& x) {
       return head_rows<const T>(x, batch_, head).from(t.first_query);
     };
+    scale_ = head_scale(a_.args, head);
     pack(rows(a_.q), t.queries, hd, s_.width, 1.0f, s_.q);
     pack(rows(a_.dy), t.queries, hd, s_.width, kept, s_.dy);
-    transpose(s_.q, t.queries, s_.width, a_.args.scale, s_.q_columns);
+    transpose(s_.q, t.queries, s_.width, scale_, s_.q_columns);
     transpose(s_.dy, t.queries, s_.width, 1.0f, s_.dy_columns);
+    if (a_.args.distance_key) {
+      pack(rows(a_.args.distance_query.t), t.queries, hd, s_.width, 1.0f, s_.distance_q);
+      transpose(s_.distance_q, t.queries, s_.width, scale_, s_.distance_columns);
+      std::fill_n(s_.distance_dq, t.queries * s_.width, 0.0f);
+    }
     const float* lse =
         a_.lse.data<float>() + (batch_ * a_.q.dim(2) + head) * a_.q.dim(1) + t.first_query;
     const Rows<const T> o = rows(a_.o);
-    std::fill_n(terms_.lse, kTile, 0.0f);
+    std::fill_n(terms_.lse, kTile, -kHidden);  // weights of rows that are none: 0 under any bias
     std::fill_n(terms_.dot, kTile, 0.0f);
     for (int64_t i = 0; i < t.queries; ++i) {
       Vec sum(0.0f);
       for_lanes(hd, [&](int64_t c, int n) {
         sum = fma(load(s_.dy + i * s_.width + c), load_n(o.at(i) + c, n), sum);
       });
-      terms_.dot[i] = -a_.args.scale * reduce_add(sum) / kept;
+      terms_.dot[i] = a_.args.clips() ? 0.0f : -scale_ * reduce_add(sum) / kept;
       terms_.lse[i] = lse[i] == -INFINITY ? 0.0f : lse[i];
     }
   }
@@ -200,17 +296,58 @@ class Unit {
     const Visible visible = visible_keys(a_.args, batch_, first_query, queries, tk);
     Tile t{&visible, first_query, queries, 0, 0};
     open(head, t);
+    const auto over_keys = [&](auto&& f) {
+      for (int64_t key = visible.any_lo / kTile * kTile; key < visible.any_hi; key += kTile) {
+        t.first_key = key;
+        t.keys = std::min(kTile, tk - key);
+        f();
+      }
+    };
+    if (a_.args.clips()) {
+      over_keys([&] {
+        make_weights(head, t);
+        clipped_gradients(a_.args, t, terms_, s_);
+        add_row_dots(t, scale_, s_, &terms_);
+      });
+    }
     bool started = false;
-    for (int64_t key = visible.any_lo / kTile * kTile; key < visible.any_hi; key += kTile) {
-      t.first_key = key;
-      t.keys = std::min(kTile, tk - key);
+    over_keys([&] {
       run_tile(head, t, started);
       started = true;
+    });
+    if (!started) std::fill_n(s_.dq, queries * s_.width, 0.0f);
+    if (a_.row_partial) sum_rows(head, t);
+    if (const Grad& g = a_.ddistance_query) {
+      write_rows(s_.distance_dq, queries, a_.q.dim(3), s_.width, g.add,
+                 head_rows<T>(g.t, batch_, head).from(first_query));
     }
     if (!a_.dq) return;
-    if (!started) std::fill_n(s_.dq, queries * s_.width, 0.0f);
     write_rows(s_.dq, queries, a_.q.dim(3), s_.width, a_.dq.add,
                head_rows<T>(a_.dq.t, batch_, head).from(first_query));
+  }
+
+  // What this tile of queries adds to the gradients of the head's sink (whose weight is a row's
+  // remainder, and whose value is 0) and of theta (d score / d theta is the score itself).
+  void sum_rows(int64_t head, const Tile& t) const {
+    const int64_t tiles = a_.row_partial.dim(3), heads = a_.q.dim(2);
+    float* to = a_.row_partial.template data<float>() + (batch_ * heads + head) * tiles +
+                t.first_query / kTile;
+    float sink = 0.0f;
+    if (a_.dsink) {
+      const float logit = a_.args.sink.t.template data<float>()[head];
+      for (int64_t i = 0; i < t.queries; ++i) {
+        sink += std::exp(logit - terms_.lse[i]) * terms_.dot[i];
+      }
+    }
+    Vec theta(0.0f);
+    for (int64_t i = 0; i < t.queries * s_.width && a_.dlog_scale; i += kLanes) {
+      theta = fma(load(s_.q + i), load(s_.dq + i), theta);
+      if (a_.args.distance_key) {
+        theta = fma(load(s_.distance_q + i), load(s_.distance_dq + i), theta);
+      }
+    }
+    to[0] = sink / scale_;
+    to[a_.q.dim(0) * heads * tiles] = reduce_add(theta);
   }
 
   Rows<const float> values(const Tile& t) const {
@@ -223,19 +360,61 @@ class Unit {
     }
   }
 
-  void run_tile(int64_t head, const Tile& t, bool started) {
+  // Scores, with the passes' slopes, and gradients of the weights: dy v.
+  void make_weights(int64_t head, const Tile& t) {
     const int64_t hd = a_.q.dim(3);
-    const bool passes = has_passes(a_.args), drop = a_.args.dropout > 0;
+    const bool passes = has_passes(a_.args);
     pack(head_rows<const T>(a_.k, batch_, kv_).from(t.first_key), t.keys, hd, s_.width, 1.0f, s_.k);
     key_by_query(t, t.whole() || passes, {s_.k, s_.width}, s_.q_columns, hd, s_.weights);
     key_by_query(t, t.whole(), values(t), s_.dy_columns, hd, s_.gradients);
+    if (a_.args.distance_key) {
+      add_distance_term(a_.args, t, distance_keys(head, t), s_.distance_columns, s_.by_distance,
+                        s_.weights);
+    }
     if (passes) apply_passes(a_.args, t, batch_, head, s_.weights, s_.slope);
-    if (drop) draw_kept(a_.args, t, dropout_row(a_.args, a_.q, batch_, head), s_.keep);
-    score_gradients(t, terms_, a_.args.scale, s_, drop, passes);
+    add_distance_bias(a_.args, t, head, s_.weights);
+    if (a_.args.dropout > 0) {
+      draw_kept(a_.args, t, dropout_row(a_.args, a_.q, batch_, head), s_.keep);
+    }
+  }
+
+  Rows<const float> distance_keys(int64_t head, const Tile& t) const {
+    return distance_rows<T>(a_.args, distances_of(a_.args, t), head, s_.width, s_.distance_k);
+  }
+
+  // What the scores' gradients mean for the term of the distances: for its queries here, for its
+  // keys in the sums of this unit.
+  void add_distance_gradients(int64_t head, const Tile& t) const {
+    const Distances d = distances_of(a_.args, t);
+    by_distance(a_.args, t, s_.gradients, s_.by_distance);
+    if (a_.key_partial) {
+      float* to = distance_key_sums(head) + d.first * s_.width;
+      multiply_panel({s_.by_distance, kTile, false, s_.distance_q, s_.width, to, s_.width, true},
+                     d.count, t.queries, s_.width / kLanes);
+    }
+    if (!a_.ddistance_query && !a_.dlog_scale) return;
+    const Tensor& keys = a_.args.distance_key.t;
+    const Rows<const T> rows{keys.template data<T>() + head * keys.dim(2),
+                             keys.dim(1) * keys.dim(2)};
+    pack(rows.from(d.first), d.count, keys.dim(2), s_.width, 1.0f, s_.distance_k);
+    multiply_panel(
+        {s_.by_distance, kTile, true, s_.distance_k, s_.width, s_.distance_dq, s_.width, true},
+        t.queries, d.count, s_.width / kLanes);
+  }
+
+  void run_tile(int64_t head, const Tile& t, bool started) {
+    make_weights(head, t);
+    if (a_.args.clips()) {
+      clipped_gradients(a_.args, t, terms_, s_);
+      clipped_score_gradients(a_.args, t, terms_, scale_, s_, bias_sums(head));
+    } else {
+      score_gradients(t, terms_, a_.args, scale_, s_, bias_sums(head));
+    }
     add_sums(t, s_.weights, s_.dy, dv_);
     add_sums(t, s_.gradients, s_.q, dk_);
     s_.begun[t.first_key / kTile] = 1;
-    if (a_.dq) sum_over_keys(t, s_.gradients, s_.k, s_.width, s_.dq, started);
+    if (a_.args.distance_key) add_distance_gradients(head, t);
+    if (a_.dq || a_.dlog_scale) sum_over_keys(t, s_.gradients, s_.k, s_.width, s_.dq, started);
   }
 
   const AttentionBwd& a_;
@@ -243,6 +422,7 @@ class Unit {
   int64_t batch_, kv_, split_, splits_;
   Sums dk_, dv_;
   RowTerms terms_;
+  float scale_ = 1.0f;  // of the head at hand
 };
 
 // The sums of all units that shared a key head, in their order. dk goes before dv: they may be one.
@@ -265,19 +445,75 @@ void add_partials(const AttentionBwd& a, int64_t width) {
   });
 }
 
+// The sums over batch, tiles and units, in their order.
+void add_parameter_sums(const AttentionBwd& a) {
+  const int64_t batch = a.q.dim(0), heads = a.q.dim(2);
+  const Grad* grads[2] = {&a.dsink, &a.dlog_scale};
+  for (int64_t which = 0; a.row_partial && which < 2; ++which) {
+    if (!*grads[which]) continue;
+    const int64_t tiles = a.row_partial.dim(3);
+    const int64_t size = grads[which]->t.size();  // heads, or 1 that all of them share
+    for (int64_t g = 0; g < size; ++g) {
+      double sum = 0;
+      for (int64_t row = g; row < batch * heads; row += size) {
+        const float* p = a.row_partial.data<float>() + (which * batch * heads + row) * tiles;
+        for (int64_t i = 0; i < tiles; ++i) sum += static_cast<double>(p[i]);
+      }
+      float& to = grads[which]->t.data<float>()[g];
+      to = static_cast<float>(sum) + (grads[which]->add ? to : 0.0f);
+    }
+  }
+  if (!a.bias_partial) return;
+  const int64_t units = a.bias_partial.dim(0), row = a.bias_partial.dim(2);
+  const float* p = a.bias_partial.data<float>();
+  float* to = a.ddistance_bias.t.data<float>();
+  parallel_for(heads, [&](int64_t h) {
+    const Vec unscale(1.0f / head_scale(a.args, h));
+    for_lanes(row, [&](int64_t c, int n) {
+      Vec sum(0.0f);
+      for (int64_t u = 0; u < units; ++u) sum += load_n(p + (u * heads + h) * row + c, n);
+      sum = sum * unscale;
+      float* at = to + h * row + c;
+      store_n(at, a.ddistance_bias.add ? sum + load_n(at, n) : sum, n);
+    });
+  });
+}
+
+// The sums of all units for the keys of distances, in their order.
+template <class T>
+void add_distance_keys(const AttentionBwd& a) {
+  const int64_t units = a.key_partial.dim(0), heads = a.key_partial.dim(1);
+  const int64_t n = a.key_partial.dim(2), width = a.key_partial.dim(3), hd = a.q.dim(3);
+  const Grad& g = a.ddistance_key;
+  parallel_for(n, [&](int64_t d) {
+    for (int64_t h = 0; h < heads; ++h) {
+      const float* p = a.key_partial.data<float>() + (h * n + d) * width;
+      T* to = g.t.data<T>() + (d * heads + h) * hd;
+      for_lanes(hd, [&](int64_t c, int lanes) {
+        Vec sum(0.0f);
+        for (int64_t u = 0; u < units; ++u) sum += load(p + u * heads * n * width + c);
+        store_n(to + c, g.add ? sum + load_n(to + c, lanes) : sum, lanes);
+      });
+    }
+  });
+}
+
 template <class T>
 void backward(const AttentionBwd& a) {
   const int64_t heads = a.k.dim(2), width = round_up(a.q.dim(3), kHeadPad);
   const int64_t splits = a.splits, pairs = a.k.dim(0) * heads;
   const int64_t sum_rows = a.partial || sums_in_place(a) ? 0 : a.k.dim(1);
-  const size_t floats = Scratch::floats(width, a.k.dim(1), sum_rows);
+  const bool distances = static_cast<bool>(a.args.distance_key);
+  const size_t floats = Scratch::floats(width, a.k.dim(1), sum_rows, distances);
   reserve_worker_scratch(floats * sizeof(float));
   parallel_for(pairs * splits, [&](int64_t unit) {
-    const Scratch s(worker_floats(floats), width, a.k.dim(1), sum_rows);
+    const Scratch s(worker_floats(floats), width, a.k.dim(1), sum_rows, distances);
     const int64_t pair = unit / splits;
     Unit<T>(a, pair / heads, pair % heads, unit % splits, splits, s).run();
   });
   if (a.partial) add_partials<T>(a, width);
+  if (a.row_partial || a.bias_partial) add_parameter_sums(a);
+  if (a.key_partial) add_distance_keys<T>(a);
 }
 
 }  // namespace

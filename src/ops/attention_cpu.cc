@@ -23,20 +23,24 @@ struct State {
   alignas(64) float sum[kTile];     // of exp(score - top)
   alignas(64) float spread[kTile];  // of exp(score - top) (score - top), base 2; for the entropy
   alignas(64) float shrink[kTile];  // what the last tile multiplied the earlier sums by
+  alignas(64) float factor[kTile];  // what a finished row is multiplied by
   Vec largest;                      // |score|
   bool started;
 };
 
 struct Scratch {
   float *queries, *values, *keys, *scores, *keep, *out;
+  float *distance_queries, *distance_keys,
+      *by_distance;  // where scores have a term of the distance
   State* states;
   int64_t width;
 
-  static size_t floats(int64_t tiles, int64_t width) {
+  static size_t floats(int64_t tiles, int64_t width, bool distances) {
+    const int64_t term = distances ? (tiles * kTile + kDistances) * width + kDistances * kTile : 0;
     return static_cast<size_t>(tiles * (2 * kTile * width + round_up(sizeof(State) / 4, 16)) +
-                               2 * kTile * width + 2 * kTile * kTile);
+                               2 * kTile * width + 2 * kTile * kTile + term);
   }
-  Scratch(float* p, int64_t tiles, int64_t w) : width(w) {
+  Scratch(float* p, int64_t tiles, int64_t w, bool distances) : width(w) {
     const auto take = [&p](int64_t n) { return std::exchange(p, p + n); };
     values = take(kTile * w);
     keys = take(kTile * w);
@@ -44,6 +48,9 @@ struct Scratch {
     keep = take(kTile * kTile);
     queries = take(tiles * w * kTile);
     out = take(tiles * kTile * w);
+    distance_queries = take(distances ? tiles * w * kTile : 0);
+    distance_keys = take(distances ? kDistances * w : 0);
+    by_distance = take(distances ? kDistances * kTile : 0);
     states = reinterpret_cast<State*>(p);
   }
 };
@@ -138,25 +145,56 @@ void shrink_rows(const State& state, int64_t queries, int64_t width, float* out)
   }
 }
 
-// o = out / sum, lse = top + ln sum; a row that saw no key: 0 and -inf.
-template <class T>
-void finish(const AttentionFwd& a, const Tile& t, int64_t b, int64_t h, State* state,
-            const float* out, int64_t width) {
-  const Rows<T> o = head_rows<T>(a.o, b, h);
+// lse = top + ln sum and factor = kept / sum; for a row that saw no key -inf and 0. A sink joins
+// the sum under a maximum that has it in view.
+void normalise(const AttentionFwd& a, const Tile& t, int64_t b, int64_t h, State* state) {
   float* lse = a.lse.data<float>() + (b * a.q.dim(2) + h) * a.q.dim(1) + t.first_query;
   const float kept = 1.0f / (1.0f - a.args.dropout);
+  const Tensor& sink = a.args.sink.t;
   for (int64_t i = 0; i < t.queries; i += kLanes) {
     const int n = static_cast<int>(std::min<int64_t>(kLanes, t.queries - i));
-    const Vec sum = load(state->sum + i);
+    const Vec sum = load(state->sum + i), top = load(state->top + i);
     const VecInt none = (VecInt)(sum.v == VecData{});
-    store_n(lse + i, select(none, Vec(-INFINITY), load(state->top + i) + log(sum)), n);
-    store(state->shrink + i, select(none, Vec(0.0f), Vec(kept) / sum));
+    if (!sink) {
+      store_n(lse + i, select(none, Vec(-INFINITY), top + log(sum)), n);
+      store(state->factor + i, select(none, Vec(0.0f), Vec(kept) / sum));
+      continue;
+    }
+    const Vec s(sink.data<float>()[h]), high = max(top, s);
+    const Vec shrink = exp2((top - high) * Vec(kLog2E));
+    const Vec all = fma(sum, shrink, exp2((s - high) * Vec(kLog2E)));
+    store_n(lse + i, high + log(all), n);
+    store(state->factor + i, select(none, Vec(0.0f), Vec(kept) * shrink / all));
   }
+}
+
+// o = out * factor.
+template <class T>
+void finish(const AttentionFwd& a, const Tile& t, int64_t b, int64_t h, const State& state,
+            const float* out, int64_t width) {
+  const Rows<T> o = head_rows<T>(a.o, b, h);
   for (int64_t i = 0; i < t.queries; ++i) {
-    const Vec f(state->shrink[i]);
+    const Vec f(state.factor[i]);
     T* row = o.at(t.first_query + i);
     for_lanes(a.q.dim(3),
               [&](int64_t c, int n) { store_n(row + c, load(out + i * width + c) * f, n); });
+  }
+}
+
+// s = clip(stretched exp(s - lse)), where lse is known already; 0 for hidden pairs.
+void clip_tile(const AttentionArgs& args, const Tile& t, const float* lse, float* s) {
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const Vec row = load(lse + j * kLanes);
+    for (int64_t k = 0; k < t.keys; ++k) {
+      float* p = s + k * kTile + j * kLanes;
+      if (k < t.begin(j) || k >= t.end(j)) {
+        store(p, Vec(0.0f));
+        continue;
+      }
+      const Vec x = select(t.sees(j, k), load(p), Vec(kHidden));
+      const Vec w = clipped(args, exp2((x - row) * Vec(kLog2E)));
+      store(p, min(Vec(1.0f), max(Vec(0.0f), w)));
+    }
   }
 }
 
@@ -184,6 +222,20 @@ class Unit {
   }
 
   void run() {
+    if (a_.args.clips()) {  // a weight can be cut once the whole sum of its row is known
+      over_keys(Work::kSums);
+      for (int64_t i = 0; i < tiles_; ++i) know_sums(i);
+      over_keys(Work::kClipped);
+    } else {
+      over_keys(Work::kAll);
+    }
+    for (int64_t i = 0; i < tiles_; ++i) close(i);
+  }
+
+ private:
+  enum class Work : uint8_t { kAll, kSums, kClipped };
+
+  void over_keys(Work work) {
     const int64_t tk = a_.k.dim(1), group = a_.q.dim(2) / a_.k.dim(2);
     const Rows<const T> k = head_rows<const T>(a_.k, batch_, head_ / group);
     const Rows<const T> v = head_rows<const T>(a_.v, batch_, head_ / group);
@@ -194,17 +246,15 @@ class Unit {
     }
     for (int64_t key = begin / kTile * kTile; key < end; key += kTile) {
       const int64_t keys = std::min(kTile, tk - key);
-      pack(v.from(key), keys, a_.v.dim(3), s_.width, 1.0f, s_.values);
+      if (work != Work::kSums) pack(v.from(key), keys, a_.v.dim(3), s_.width, 1.0f, s_.values);
       const Rows<const float> key_rows = as_floats(k, key, keys);
       for (int64_t i = 0; i < tiles_; ++i) {
         if (key >= visible_[i].any_hi || key + keys <= visible_[i].any_lo) continue;
-        add_keys(i, key, keys, key_rows);
+        add_keys(i, tile(i, key, keys), key_rows, work);
       }
     }
-    for (int64_t i = 0; i < tiles_; ++i) close(i);
   }
 
- private:
   Tile tile(int64_t i, int64_t key, int64_t keys) const {
     const int64_t first = (first_tile_ + i) * kTile;
     return {&visible_[i], first, std::min(kTile, a_.q.dim(1) - first), key, keys};
@@ -217,7 +267,14 @@ class Unit {
     const Rows<const T> q = head_rows<const T>(a_.q, batch_, head_);
     float* rows = out(i);  // free until the first tile of keys
     pack(q.from(t.first_query), t.queries, a_.q.dim(3), s_.width, 1.0f, rows);
-    transpose(rows, t.queries, s_.width, a_.args.scale, s_.queries + i * s_.width * kTile);
+    transpose(rows, t.queries, s_.width, head_scale(a_.args, head_),
+              s_.queries + i * s_.width * kTile);
+    if (const Tensor& x = a_.args.distance_query.t) {
+      pack(head_rows<const T>(x, batch_, head_).from(t.first_query), t.queries, x.dim(3), s_.width,
+           1.0f, rows);
+      transpose(rows, t.queries, s_.width, head_scale(a_.args, head_),
+                s_.distance_queries + i * s_.width * kTile);
+    }
     State& state = s_.states[i];
     std::fill_n(state.top, kTile, kLowest);
     std::fill_n(state.sum, kTile, 0.0f);
@@ -235,26 +292,59 @@ class Unit {
     }
   }
 
-  void add_keys(int64_t i, int64_t key, int64_t keys, Rows<const float> k) {
-    const Tile t = tile(i, key, keys);
-    State& state = s_.states[i];
+  // The tile's scores as the softmax reads them, and, where asked for, the largest as the probe
+  // reads it; returns whether that is done.
+  bool score(int64_t i, const Tile& t, Rows<const float> k, bool probe) {
     const bool passes = has_passes(a_.args);
     key_by_query(t, t.whole() || passes, k, s_.queries + i * s_.width * kTile, a_.q.dim(3),
                  s_.scores);
-    if (passes) {
-      if (a_.stats) scan_largest(t, s_.scores, &state.largest);
-      apply_passes(a_.args, t, batch_, head_, s_.scores, nullptr);
+    if (a_.args.distance_key) {
+      const Rows<const float> keys =
+          distance_rows<T>(a_.args, distances_of(a_.args, t), head_, s_.width, s_.distance_keys);
+      add_distance_term(a_.args, t, keys, s_.distance_queries + i * s_.width * kTile,
+                        s_.by_distance, s_.scores);
     }
-    const Vec largest = state.largest;
-    if (a_.stats)
-      softmax_tile<true>(t, s_.scores, &state);
-    else
-      softmax_tile<false>(t, s_.scores, &state);
-    if (passes) state.largest = largest;
+    const bool changes = passes || a_.args.distance_bias;
+    if (changes && probe) scan_largest(t, s_.scores, &s_.states[i].largest);
+    if (passes) apply_passes(a_.args, t, batch_, head_, s_.scores, nullptr);
+    add_distance_bias(a_.args, t, head_, s_.scores);
+    return changes;
+  }
+
+  void add_keys(int64_t i, const Tile& t, Rows<const float> k, Work work) {
+    State& state = s_.states[i];
+    const bool probe = a_.stats && work != Work::kClipped;
+    const bool scanned = score(i, t, k, probe);
+    if (work == Work::kClipped) {
+      clip_tile(a_.args, t, state.top, s_.scores);
+    } else {
+      const Vec largest = state.largest;
+      if (probe)
+        softmax_tile<true>(t, s_.scores, &state);
+      else
+        softmax_tile<false>(t, s_.scores, &state);
+      if (scanned) state.largest = largest;
+      if (work == Work::kSums) return;
+    }
     if (a_.args.dropout > 0) drop(t);
-    if (state.started) shrink_rows(state, t.queries, s_.width, out(i));
+    if (state.started && work == Work::kAll) shrink_rows(state, t.queries, s_.width, out(i));
     sum_over_keys(t, s_.scores, s_.values, s_.width, out(i), state.started);
     state.started = true;
+  }
+
+  // From here on top is the row's lse and factor is what clipped weights are multiplied by.
+  void know_sums(int64_t i) {
+    const Tile t = tile(i, 0, 0);
+    State& state = s_.states[i];
+    normalise(a_, t, batch_, head_, &state);
+    const float* lse =
+        a_.lse.data<float>() + (batch_ * a_.q.dim(2) + head_) * a_.q.dim(1) + t.first_query;
+    std::fill_n(state.top, kTile, 0.0f);
+    std::copy_n(lse, t.queries, state.top);
+    for (int64_t r = 0; r < t.queries; ++r) {
+      if (state.top[r] == -INFINITY) state.top[r] = 0.0f;
+    }
+    std::fill_n(state.factor, kTile, 1.0f / (1.0f - a_.args.dropout));
   }
 
   void drop(const Tile& t) const {
@@ -272,7 +362,8 @@ class Unit {
     const Tile t = tile(i, 0, 0);
     State& state = s_.states[i];
     if (!state.started) std::fill_n(out(i), t.queries * s_.width, 0.0f);
-    finish<T>(a_, t, batch_, head_, &state, out(i), s_.width);
+    if (!a_.args.clips()) normalise(a_, t, batch_, head_, &state);
+    finish<T>(a_, t, batch_, head_, state, out(i), s_.width);
     if (!a_.stats) return;
     const int64_t n = a_.stats.dim(2);
     write_stats(
@@ -313,11 +404,12 @@ void forward(const AttentionFwd& a) {
   const int64_t width = round_up(a.q.dim(3), kHeadPad), heads = a.q.dim(2);
   const int64_t tiles = (a.q.dim(1) + kTile - 1) / kTile, block = block_tiles(a.q);
   const int64_t blocks = (tiles + block - 1) / block, pairs = a.q.dim(0) * heads;
-  const size_t floats = Scratch::floats(block, width);
+  const bool distances = static_cast<bool>(a.args.distance_key);
+  const size_t floats = Scratch::floats(block, width, distances);
   reserve_worker_scratch(floats * sizeof(float));
   parallel_for(blocks * pairs, [&](int64_t unit) {
     const int64_t pair = unit % pairs, first = (blocks - 1 - unit / pairs) * block;  // long first
-    const Scratch s(worker_floats(floats), block, width);
+    const Scratch s(worker_floats(floats), block, width, distances);
     Unit<T>(a, pair / heads, pair % heads, first, std::min(block, tiles - first), s).run();
   });
 }
@@ -325,7 +417,9 @@ void forward(const AttentionFwd& a) {
 }  // namespace
 
 void attention_fwd(Cpu&, const AttentionFwd& a) {
-  if (a.q.dim(1) == 1 && a.args.dropout == 0 && !has_passes(a.args) && !a.stats) return decode(a);
+  const bool plain =
+      !has_passes(a.args) && !a.args.clips() && !a.args.distance_bias && !a.args.distance_key;
+  if (a.q.dim(1) == 1 && a.args.dropout == 0 && plain && !a.stats) return decode(a);
   with_dtype(a.q.dtype(), [&]<class T>() { forward<T>(a); });
   if (a.stats) fill_probe(a);
 }

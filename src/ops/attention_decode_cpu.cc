@@ -62,8 +62,14 @@ void add_keys(Rows<const T> k, Rows<const T> v, int64_t keys, int64_t hd, Row* r
 template <class T>
 void finish(const kernel::AttentionFwd& a, int64_t b, int64_t h, const Row& row) {
   const bool none = row.sum == 0.0f;
-  const float f = none ? 0.0f : 1.0f / row.sum;
-  a.lse.data<float>()[b * a.q.dim(2) + h] = none ? -INFINITY : row.top + std::log(row.sum);
+  float f = none ? 0.0f : 1.0f / row.sum, lse = none ? -INFINITY : row.top + std::log(row.sum);
+  if (const Tensor& sink = a.args.sink.t) {
+    const float s = sink.data<float>()[h], high = std::max(row.top, s);
+    const float shrink = std::exp(row.top - high), all = row.sum * shrink + std::exp(s - high);
+    f = none ? 0.0f : shrink / all;
+    lse = high + std::log(all);
+  }
+  a.lse.data<float>()[b * a.q.dim(2) + h] = lse;
   T* o = head_rows<T>(a.o, b, h).p;
   for_lanes(a.q.dim(3), [&](int64_t c, int n) { store_n(o + c, load(row.out + c) * Vec(f), n); });
 }
@@ -76,7 +82,8 @@ void decode_group(const kernel::AttentionFwd& a, int64_t b, int64_t kv, float* s
   Row* rows = reinterpret_cast<Row*>(scratch + 2 * group * width);
   for (int64_t g = 0; g < group; ++g) {
     float* q = scratch + 2 * g * width;
-    pack(head_rows<const T>(a.q, b, kv * group + g), 1, hd, width, a.args.scale, q);
+    const int64_t h = kv * group + g;
+    pack(head_rows<const T>(a.q, b, h), 1, hd, width, head_scale(a.args, h), q);
     std::fill_n(q + width, width, 0.0f);
     rows[g] = Row{.q = q, .out = q + width};
   }

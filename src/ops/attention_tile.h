@@ -129,13 +129,56 @@ void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64
                   float* slope);
 inline bool has_passes(const AttentionArgs& args) { return args.passes[0].apply != nullptr; }
 
+// The scores of a tile as the softmax reads them, after the passes: the bias of the distances added
+// where a pair may be seen.
+void add_distance_bias(const AttentionArgs& args, const Tile& t, int64_t head, float* s);
+// Where the row of distance_bias (or of its gradient) of a head holds the distance of query
+// j * kLanes of the tile to its key 0; key k stands k before.
+inline int64_t distance_at(const AttentionArgs& args, const Tile& t, int64_t j) {
+  return kDistancePad + args.query_offset + t.first_query + j * kLanes - t.first_key;
+}
+// Distances of the pairs of a tile for which there is a key: count from the first on.
+struct Distances {
+  int64_t first, count;
+};
+Distances distances_of(const AttentionArgs& args, const Tile& t);
+// Their keys for one head as rows of floats, in `to` where they are not so already.
+template <class T>
+Rows<const float> distance_rows(const AttentionArgs& args, const Distances& d, int64_t head,
+                                int64_t width, float* to) {
+  const Tensor& keys = args.distance_key.t;
+  const Rows<const T> rows{keys.data<T>() + head * keys.dim(2), keys.dim(1) * keys.dim(2)};
+  if constexpr (std::is_same_v<T, float>) {
+    return rows.from(d.first);
+  } else {
+    pack(rows.from(d.first), d.count, keys.dim(2), width, 1.0f, to);
+    return {to, width};
+  }
+}
+// s += the distances' term. columns[width, kTile]: the scaled distance queries transposed;
+// by_distance [kDistances, kTile] is working memory.
+constexpr int64_t kDistances = 2 * kTile;
+void add_distance_term(const AttentionArgs& args, const Tile& t, Rows<const float> keys,
+                       const float* columns, float* by_distance, float* s);
+// The gradients of scores, ordered by distance instead of key: [kDistances, kTile].
+void by_distance(const AttentionArgs& args, const Tile& t, const float* gradients, float* out);
+
+inline float head_scale(const AttentionArgs& args, int64_t head) {
+  const Tensor& theta = args.log_scale.t;
+  return theta ? args.scale * std::exp(theta.data<float>()[head % theta.size()]) : args.scale;
+}
+inline Vec clipped(const AttentionArgs& args, Vec p) {
+  return fma(p, Vec(args.clip_high - args.clip_low), Vec(args.clip_low));
+}
+
 // keep[key][query] = 1 where dropout keeps the weight, else 0. `row` numbers the tile's first query
 // among the queries of all heads of the global batch; numbers of a row are drawn by key.
 void draw_kept(const AttentionArgs& args, const Tile& t, uint64_t row, float* keep);
 // That number, for the first query of a sequence's head.
 uint64_t dropout_row(const AttentionArgs& args, const Tensor& q, int64_t batch, int64_t head);
 
-// The forward of one query for each sequence, without dropout, passes and statistics.
+// The forward of one query for each sequence, without dropout, statistics and what changes scores
+// or weights one by one.
 void decode(const kernel::AttentionFwd& a);
 
 }  // namespace keel::tile

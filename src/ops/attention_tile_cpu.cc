@@ -204,6 +204,49 @@ void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64
   }
 }
 
+void add_distance_bias(const AttentionArgs& args, const Tile& t, int64_t head, float* s) {
+  const Tensor& bias = args.distance_bias.t;
+  if (!bias) return;
+  const float* row = bias.data<float>() + head * bias.dim(1);
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    const float* at = row + distance_at(args, t, j);
+    for (int64_t k = t.begin(j); k < t.end(j); ++k) {
+      float* p = s + k * kTile + j * kLanes;
+      store(p, load(p) + load(at - k));
+    }
+  }
+}
+
+Distances distances_of(const AttentionArgs& args, const Tile& t) {
+  const int64_t first = args.query_offset + t.first_query - t.first_key;
+  const int64_t low = std::max<int64_t>(0, first - (t.keys - 1));
+  return {low, std::max<int64_t>(0, first + t.queries - low)};
+}
+
+void add_distance_term(const AttentionArgs& args, const Tile& t, Rows<const float> keys,
+                       const float* columns, float* by_distance, float* s) {
+  const Distances d = distances_of(args, t);
+  multiply_panel({keys.p, keys.stride, false, columns, kTile, by_distance, kTile, false}, d.count,
+                 args.distance_key.t.dim(2), t.vecs());
+  const int64_t first = args.query_offset + t.first_query - t.first_key - d.first;
+  for (int64_t k = 0; k < t.keys; ++k) {
+    const int64_t begin = std::max<int64_t>(0, k - first);
+    const float* from = by_distance + (first - k) * kTile;  // a row on for each query
+    for (int64_t i = begin; i < t.queries; ++i) s[k * kTile + i] += from[i * (kTile + 1)];
+  }
+}
+
+void by_distance(const AttentionArgs& args, const Tile& t, const float* gradients, float* out) {
+  const Distances d = distances_of(args, t);
+  std::fill_n(out, d.count * kTile, 0.0f);
+  const int64_t first = args.query_offset + t.first_query - t.first_key - d.first;
+  for (int64_t k = 0; k < t.keys; ++k) {
+    const int64_t begin = std::max<int64_t>(0, k - first);
+    float* to = out + (first - k) * kTile;
+    for (int64_t i = begin; i < t.queries; ++i) to[i * (kTile + 1)] = gradients[k * kTile + i];
+  }
+}
+
 uint64_t dropout_row(const AttentionArgs& args, const Tensor& q, int64_t batch, int64_t head) {
   return static_cast<uint64_t>(((args.step->first_row + batch) * q.dim(2) + head) * q.dim(1));
 }

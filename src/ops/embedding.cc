@@ -37,17 +37,17 @@ void check(const Tensor& tokens, const Tensor& table, const Tensor& positions,
 }  // namespace
 
 Var embedding(const Tensor& tokens, const Var& table, const Var& positions, const Tensor& segments,
-              int64_t offset) {
+              int64_t offset, float scale) {
   check(tokens, table.t, positions.t, segments, offset);
   Tensor y = empty({tokens.dim(0), tokens.dim(1), table.t.dim(1)}, DType::kF32, table.t.device());
   on_device(y, [&](auto& dev) {
-    kernel::embedding_fwd(dev, {tokens, table.t, positions.t, segments, y, offset});
+    kernel::embedding_fwd(dev, {tokens, table.t, positions.t, segments, y, offset, scale});
   });
-  return record("embedding", y, {table, positions}, [tokens, segments, offset](Node& n) {
+  return record("embedding", y, {table, positions}, [tokens, segments, offset, scale](Node& n) {
     const Tensor dy = n.dy();
     const Grad dtable = n.grad_of(0), dpositions = n.grad_of(1);
     on_device(dy, [&](auto& dev) {
-      kernel::embedding_bwd(dev, {dy, tokens, segments, dtable, dpositions, offset});
+      kernel::embedding_bwd(dev, {dy, tokens, segments, dtable, dpositions, offset, scale});
     });
   });
 }

@@ -1,5 +1,5 @@
-// y[b][t] = table[token] (+ positions[position of t]): rows of a table looked up by token, and
-// optionally a learned position embedding added.
+// y[b][t] = scale table[token] (+ positions[position of t]): rows of a table looked up by token,
+// and optionally a table of positions added.
 #pragma once
 
 #include "autograd/var.h"
@@ -12,17 +12,19 @@ namespace keel {
 // stream. Gradients of both tables are f32. DataError names a token outside the table and its
 // place; ShapeError when positions run beyond their table.
 Var embedding(const Tensor& tokens, const Var& table, const Var& positions = {},
-              const Tensor& segments = {}, int64_t offset = 0);
+              const Tensor& segments = {}, int64_t offset = 0, float scale = 1.0f);
 
 namespace kernel {
 struct EmbeddingFwd {
   Tensor tokens, table, positions, segments, y;  // positions, segments may be empty
   int64_t offset;
+  float scale = 1.0f;
 };
 struct EmbeddingBwd {
   Tensor dy, tokens, segments;
   Grad dtable, dpositions;  // f32
   int64_t offset;
+  float scale = 1.0f;
 };
 // Throws DataError for a token outside [0, vocab).
 void check_tokens(Cpu&, const Tensor& tokens, int64_t vocab);

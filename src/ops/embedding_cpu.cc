@@ -31,7 +31,7 @@ void forward(const EmbeddingFwd& a) {
                       const P* plus =
                           positions ? positions + position(segments, t, r, a.offset) * c : nullptr;
                       for_lanes(c, [&](int64_t i, int n) {
-                        Vec v = load_n(from + i, n);
+                        Vec v = load_n(from + i, n) * Vec(a.scale);
                         if (plus) v += load_n(plus + i, n);
                         store_n(y + r * c + i, v, n);
                       });
@@ -39,9 +39,9 @@ void forward(const EmbeddingFwd& a) {
                   });
 }
 
-// to[row_of(token)] += dy[token], tokens in their order; threads share out the columns.
+// to[row_of(token)] += scale dy[token], tokens in their order; threads share out the columns.
 template <class F>
-void scatter(const Tensor& dy, const Grad& to, F&& row_of) {
+void scatter(const Tensor& dy, float scale, const Grad& to, F&& row_of) {
   if (!to) return;
   if (!to.add) fill(cpu(), {to.t, 0.0f});
   const int64_t rows = dy.rows(), c = dy.dim(-1);
@@ -52,7 +52,7 @@ void scatter(const Tensor& dy, const Grad& to, F&& row_of) {
       const float* d = from + r * c + begin;
       float* row = table + row_of(r) * c + begin;
       for_lanes(end - begin, [&](int64_t i, int n) {
-        store_n(row + i, load_n(row + i, n) + load_n(d + i, n), n);
+        store_n(row + i, fma(load_n(d + i, n), Vec(scale), load_n(row + i, n)), n);
       });
     }
   });
@@ -81,8 +81,8 @@ void embedding_fwd(Cpu&, const EmbeddingFwd& a) {
 void embedding_bwd(Cpu&, const EmbeddingBwd& a) {
   const int64_t t = a.tokens.dim(1), offset = a.offset;
   const int32_t *tokens = a.tokens.data<int32_t>(), *segments = a.segments.data<int32_t>();
-  scatter(a.dy, a.dtable, [=](int64_t r) { return static_cast<int64_t>(tokens[r]); });
-  scatter(a.dy, a.dpositions, [=](int64_t r) { return position(segments, t, r, offset); });
+  scatter(a.dy, a.scale, a.dtable, [=](int64_t r) { return static_cast<int64_t>(tokens[r]); });
+  scatter(a.dy, 1.0f, a.dpositions, [=](int64_t r) { return position(segments, t, r, offset); });
 }
 
 }  // namespace keel::kernel

@@ -10,8 +10,10 @@
 namespace keel {
 
 // f32 [context, head_dim / 2]: cos and sin of position * base^(-2 i / head_dim), made in double.
+// `interleaved`: value 2 i turns with value 2 i + 1, as the paper has it (for split_heads only).
 struct RopeTables {
   Tensor cos, sin;
+  bool interleaved = false;
   explicit operator bool() const { return static_cast<bool>(cos); }
 };
 // ShapeError if head_dim is odd.

@@ -17,6 +17,31 @@ inline std::string set(const std::string& key, const std::string& kind) {
   return key + ".kind=" + kind;
 }
 
+// The switches of softmax attention and of positions that are no kind of a registry, each alone.
+inline std::vector<std::string> attention_switches(const std::string& prefix) {
+  std::vector<std::string> out;
+  for (const char* s : {"softcap=0.5", "temperature=0.5", "window=3", "scale=mup", "scale=one",
+                        "learned_scale=head", "learned_scale=layer", "sink=off_by_one",
+                        "sink=learned", "gate=head", "gate=element"}) {
+    out.push_back(prefix + "attention." + s);
+  }
+  out.push_back(prefix + "attention={clip_zeta=1.03, clip_gamma=-0.03}");
+  for (const char* s :
+       {"qk_norm={kind='rms', axis='width', gain='head'}", "qk_norm={kind='layer', gain='head'}",
+        "qk_norm={kind='rms', gain='none'}", "qk_norm={kind='layer', after_rope=true}",
+        "qk_norm={kind='l2', axis='width', gain='shared', scale=3, learned=false}"}) {
+    out.push_back(prefix + "attention." + s);
+  }
+  out.push_back(prefix + "attention={qk_norm.kind='layer', v_norm=true}");
+  out.push_back(prefix + "attention_norm=false");
+  for (const char* s : {"layout='interleaved'", "partial=0.5", "rotate_v=true", "base=100"}) {
+    out.push_back(prefix + "position={kind='rope', " + s + "}");
+  }
+  out.push_back(prefix + "position={kind='sinusoidal', layout='concatenated'}");
+  out.push_back(prefix + "position={kind='t5', buckets=4, max_distance=6}");
+  return out;
+}
+
 inline std::vector<std::string> model_kinds(const std::string& prefix) {
   std::vector<std::string> out;
   const auto add = [&](const char* key, const RegistryBase& family, bool none) {
@@ -33,6 +58,7 @@ inline std::vector<std::string> model_kinds(const std::string& prefix) {
   add("ffn", ffns(), false);
   add("linear", linears(), false);
   add("init", inits(), false);
+  for (std::string& s : attention_switches(prefix)) out.push_back(std::move(s));
   return out;
 }
 

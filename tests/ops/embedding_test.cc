@@ -21,6 +21,7 @@ struct Setting {
   bool positions = false;
   int64_t offset = 0;
   std::vector<int32_t> segments = {};
+  float scale = 1;
 };
 
 void check(const Setting& s) {
@@ -31,7 +32,8 @@ void check(const Setting& s) {
   check_op({.in = in,
             .op =
                 [&](auto& v) {
-                  return embedding(tokens, v[0], v.size() > 1 ? v[1] : Var(), segments, s.offset);
+                  return embedding(tokens, v[0], v.size() > 1 ? v[1] : Var(), segments, s.offset,
+                                   s.scale);
                 },
             .ref =
                 [&](auto& v) {
@@ -40,7 +42,8 @@ void check(const Setting& s) {
                     const int64_t start = s.segments.empty() ? 0 : s.segments[r];
                     const int64_t position = s.offset + r % s.t - start;
                     for (int64_t i = 0; i < s.c; ++i) {
-                      y[r * s.c + i] = v[0][tokens.data<int32_t>()[r] * s.c + i];
+                      y[r * s.c + i] =
+                          static_cast<double>(s.scale) * v[0][tokens.data<int32_t>()[r] * s.c + i];
                       if (v.size() > 1) y[r * s.c + i] += v[1][position * s.c + i];
                     }
                   }
@@ -64,6 +67,10 @@ TEST(Embedding, WithPositions) {
          .c = 8,
          .positions = true,
          .segments = {0, 0, 2, 2, 0, 1, 1, 1}});
+}
+
+TEST(Embedding, ScalesTheTableAlone) {
+  check({.b = 2, .t = 5, .vocab = 7, .c = 33, .positions = true, .scale = 5.5f});
 }
 
 TEST(Embedding, RowsThatNoTokenNamesGetZero) {

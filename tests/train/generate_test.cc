@@ -7,6 +7,7 @@
 
 #include "data/byte_tokenizer.h"
 #include "harness/expect_error.h"
+#include "models/variants.h"
 #include "small_run.h"
 
 namespace keel::test {
@@ -47,13 +48,19 @@ void expect_close(std::span<const float> a, std::span<const float> b, const std:
 }
 
 TEST(Generate, CachedLogitsEqualUncached) {
-  const std::vector<std::vector<std::string>> models = {
+  std::vector<std::vector<std::string>> models = {
       {},
       {"model.kv_heads=2", "model.attention.qk_norm.kind=rms", "model.tied=false"},
       {"model.position.kind=learned", "model.norm.kind=layer", "model.bias=true",
        "model.ffn.kind=gelu"},
       {"model.position.kind=none", "model.placement.kind=post",
        "model.attention.qk_norm.kind=layer"}};
+  for (const std::string& kind : attention_switches("model.")) models.push_back({kind});
+  for (const std::string& kind : positions().names()) {
+    models.push_back({"model.position.kind=" + kind});
+  }
+  models.push_back({"model.attention={softcap=2, learned_scale='head', sink='learned', window=7}",
+                    "model.position.kind=t5"});
   const std::vector<int32_t> tokens = some_tokens(24);
   for (const auto& sets : models) {
     const Model model(sets);

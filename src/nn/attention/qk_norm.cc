@@ -1,64 +1,75 @@
 #include "nn/attention/qk_norm.h"
 
 namespace keel {
-namespace {
 
-class RmsHeadNorm final : public HeadNorm {
- public:
-  struct Config final : keel::Config {
-    double eps = 1e-5;
-    void fields(Fields& f) override { f("eps", eps, "added to the mean square", at_least(0)); }
+void QkNormOptions::shape_fields(Fields& f) {
+  f("axis", axis, "statistics over each head, or over the width of all heads",
+    one_of({"head", "width"}));
+  f("gain", gain, "one gain shared by the heads, one for each head, or none",
+    one_of({"shared", "head", "none"}));
+  f("after_rope", after_rope, "the norm follows the rotation, else it is in front of it");
+}
+
+void RmsHeadNorm::Config::fields(Fields& f) {
+  f("eps", eps, "added to the mean square", at_least(0));
+  shape_fields(f);
+}
+
+void LayerHeadNorm::Config::fields(Fields& f) {
+  f("eps", eps, "added to the variance", at_least(0));
+  f("bias", bias, "whether a bias is added after the gain");
+  shape_fields(f);
+}
+
+void L2HeadNorm::Config::fields(Fields& f) {
+  f("eps", eps, "least length that is divided by", above(0));
+  f("scale", scale, "what multiplies the cosines, in place of 1 / sqrt(head_dim)", above(0));
+  f("learned", learned, "each head learns its scale, from the one above");
+  shape_fields(f);
+}
+
+HeadNorm::HeadNorm(HeadNormKind kind, double eps, const QkNormOptions& options, bool bias,
+                   const QkNormArgs& args)
+    : values_(args.values) {
+  form_.norm = kind;
+  form_.eps = static_cast<float>(eps);
+  form_.width = options.axis == "width";
+  form_.norm_last = options.after_rope;
+  const auto vector = [&](const char* which, int64_t heads, Role role) {
+    const int64_t n = options.gain == "head" ? heads : 1;
+    return args.parameters.add(args.name + which, {n * args.head_dim}, role);
   };
-  RmsHeadNorm(const Config& c, const QkNormArgs& a)
-      : eps_(static_cast<float>(c.eps)),
-        q_gain_(a.parameters.add(a.name + ".q_norm.gain", {a.head_dim}, Role::kGain)),
-        k_gain_(a.parameters.add(a.name + ".k_norm.gain", {a.head_dim}, Role::kGain)) {}
-  QkNorm kind() const override { return QkNorm::kRms; }
-  float eps() const override { return eps_; }
-  QkNormParameters parameters() const override { return {q_gain_.var(), k_gain_.var(), {}, {}}; }
+  const bool gains = options.gain != "none";
+  if (gains) q_gain_ = vector(".q_norm.gain", args.heads, Role::kGain);
+  if (gains) k_gain_ = vector(".k_norm.gain", args.kv_heads, Role::kGain);
+  if (bias) q_bias_ = vector(".q_norm.bias", args.heads, Role::kBias);
+  if (bias) k_bias_ = vector(".k_norm.bias", args.kv_heads, Role::kBias);
+  if (!values_) return;
+  if (gains) v_gain_ = vector(".v_norm.gain", args.kv_heads, Role::kGain);
+  if (bias) v_bias_ = vector(".v_norm.bias", args.kv_heads, Role::kBias);
+}
 
- private:
-  float eps_;
-  ParameterRef q_gain_, k_gain_;
-};
+HeadForm HeadNorm::form(const ParameterRef& gain, const ParameterRef& bias) const {
+  HeadForm f = form_;
+  f.gain = gain.var();
+  f.bias = bias.var();
+  return f;
+}
 
-class LayerHeadNorm final : public HeadNorm {
- public:
-  struct Config final : keel::Config {
-    double eps = 1e-5;
-    bool bias = true;
-    void fields(Fields& f) override {
-      f("eps", eps, "added to the variance", at_least(0));
-      f("bias", bias, "whether a bias is added after the gain");
-    }
-  };
-  LayerHeadNorm(const Config& c, const QkNormArgs& a)
-      : eps_(static_cast<float>(c.eps)),
-        q_gain_(a.parameters.add(a.name + ".q_norm.gain", {a.head_dim}, Role::kGain)),
-        k_gain_(a.parameters.add(a.name + ".k_norm.gain", {a.head_dim}, Role::kGain)) {
-    if (!c.bias) return;
-    q_bias_ = a.parameters.add(a.name + ".q_norm.bias", {a.head_dim}, Role::kBias);
-    k_bias_ = a.parameters.add(a.name + ".k_norm.bias", {a.head_dim}, Role::kBias);
-  }
-  QkNorm kind() const override { return QkNorm::kLayer; }
-  float eps() const override { return eps_; }
-  QkNormParameters parameters() const override {
-    return {q_gain_.var(), k_gain_.var(), q_bias_.var(), k_bias_.var()};
-  }
-
- private:
-  float eps_;
-  ParameterRef q_gain_, k_gain_, q_bias_, k_bias_;
-};
-
-}  // namespace
+HeadForm HeadNorm::value() const {
+  if (!values_) return {};
+  HeadForm f = form(v_gain_, v_bias_);
+  f.norm_last = false;
+  return f;
+}
 
 // THE list of norms of queries and keys; "none" is allowed beside it.
 const Registry<HeadNorm, const QkNormArgs&>& qk_norms() {
   using R = Registry<HeadNorm, const QkNormArgs&>;
-  static const R r{"QK-norm",
-                   {R::entry<RmsHeadNorm>("rms", "RMSNorm over each head"),
-                    R::entry<LayerHeadNorm>("layer", "LayerNorm over each head")}};
+  static const R r{
+      "QK-norm",
+      {R::entry<RmsHeadNorm>("rms", "RMSNorm"), R::entry<LayerHeadNorm>("layer", "LayerNorm"),
+       R::entry<L2HeadNorm>("l2", "unit length and a learned scale")}};
   return r;
 }
 

@@ -1,25 +1,92 @@
-// The norm of queries and keys over each head, after the projection and before RoPE (Henry et al.,
-// arXiv 2010.04245; Dehghani et al., arXiv 2302.05442). Gains are shared by the heads.
+// The norm of queries and keys after the projection, and of values where asked for (QK-norm: Henry
+// et al., arXiv 2010.04245; Dehghani et al., arXiv 2302.05442; QKV-norm: Rybakov et al., arXiv
+// 2410.16682). Over each head or over the whole width, gains shared by the heads or not, before
+// RoPE or after it.
 #pragma once
 
 #include <string>
 
 #include "nn/parameters.h"
-#include "ops/rope.h"
+#include "ops/split_heads.h"
 
 namespace keel {
 
 struct QkNormArgs {
   Parameters& parameters;
   std::string name;
-  int64_t head_dim;
+  int64_t head_dim, heads, kv_heads;
+  bool values;  // v is normed as well
 };
 
-struct HeadNorm {
+// What all kinds let one choose.
+struct QkNormOptions : Config {
+  std::string axis = "head", gain = "shared";
+  bool after_rope = false;
+
+ protected:
+  void shape_fields(Fields& f);
+};
+
+class HeadNorm {
+ public:
   virtual ~HeadNorm() = default;
-  virtual QkNorm kind() const = 0;
-  virtual float eps() const = 0;
-  virtual QkNormParameters parameters() const = 0;
+  HeadForm query() const { return form(q_gain_, q_bias_); }
+  HeadForm key() const { return form(k_gain_, k_bias_); }
+  // Never behind the rotation: values are not turned.
+  HeadForm value() const;
+  // What stands in for 1 / sqrt(head_dim) and whether it is learned; 0: nothing does.
+  virtual double scale() const { return 0; }
+  virtual bool learns_scale() const { return false; }
+
+ protected:
+  HeadNorm(HeadNormKind kind, double eps, const QkNormOptions& options, bool bias,
+           const QkNormArgs& args);
+
+ private:
+  HeadForm form(const ParameterRef& gain, const ParameterRef& bias) const;
+  HeadForm form_;
+  bool values_;
+  ParameterRef q_gain_, k_gain_, v_gain_, q_bias_, k_bias_, v_bias_;
+};
+
+class RmsHeadNorm final : public HeadNorm {
+ public:
+  struct Config final : QkNormOptions {
+    double eps = 1e-5;
+    void fields(Fields& f) override;
+  };
+  RmsHeadNorm(const Config& c, const QkNormArgs& a)
+      : HeadNorm(HeadNormKind::kRms, c.eps, c, false, a) {}
+};
+
+class LayerHeadNorm final : public HeadNorm {
+ public:
+  struct Config final : QkNormOptions {
+    double eps = 1e-5;
+    bool bias = true;
+    void fields(Fields& f) override;
+  };
+  LayerHeadNorm(const Config& c, const QkNormArgs& a)
+      : HeadNorm(HeadNormKind::kLayer, c.eps, c, c.bias, a) {}
+};
+
+// Scores are cosines times a scale that each head learns.
+class L2HeadNorm final : public HeadNorm {
+ public:
+  struct Config final : QkNormOptions {
+    double eps = 1e-12, scale = 10;
+    bool learned = true;
+    Config() { gain = "none"; }
+    void fields(Fields& f) override;
+  };
+  L2HeadNorm(const Config& c, const QkNormArgs& a)
+      : HeadNorm(HeadNormKind::kL2, c.eps, c, false, a), scale_(c.scale), learned_(c.learned) {}
+  double scale() const override { return scale_; }
+  bool learns_scale() const override { return learned_; }
+
+ private:
+  double scale_;
+  bool learned_;
 };
 
 const Registry<HeadNorm, const QkNormArgs&>& qk_norms();

@@ -1,0 +1,142 @@
+#include "ops/split_heads.h"
+
+#include <fmt/format.h>
+
+#include "core/device.h"
+#include "core/error.h"
+#include "ops/check.h"
+#include "ops/copy.h"
+
+namespace keel {
+namespace {
+
+void check_vector(const char* name, const Tensor& v, int64_t n, int64_t head_dim) {
+  if (!v) return;
+  if (v.dtype() == DType::kF32 && v.contiguous() &&
+      (v.shape() == Shape{head_dim} || v.shape() == Shape{n * head_dim})) {
+    return;
+  }
+  throw ShapeError(fmt::format("split_heads: {} is {} {}, must be f32 [{}] or [{}]", name,
+                               name_of(v.dtype()), v.shape().str(), head_dim, n * head_dim));
+}
+
+void check_rope(const SplitHeads& o, int64_t t) {
+  if (!o.rope) {
+    if (!o.q.turn && !o.k.turn && !o.v.turn) return;
+    throw ShapeError("split_heads: a rotation is asked for, but there are no tables");
+  }
+  const Shape& s = o.rope.cos.shape();
+  if (s.axes() != 2 || 2 * s[1] > o.head_dim || o.rope.sin.shape() != s) {
+    throw ShapeError(fmt::format("split_heads: rope tables are {} and {}, head_dim is {}", s.str(),
+                                 o.rope.sin.shape().str(), o.head_dim));
+  }
+  if (o.offset < 0 || o.offset + t > s[0]) {
+    throw ShapeError(fmt::format("split_heads: positions {} to {} are outside the {} of the tables",
+                                 o.offset, o.offset + t - 1, s[0]));
+  }
+}
+
+void check(const Tensor& qkv, const SplitHeads& o) {
+  check_axes("split_heads", "qkv", qkv, 3);
+  check_contiguous("split_heads", "qkv", qkv);
+  const int64_t width = (o.heads + 2 * o.kv_heads) * o.head_dim;
+  if (qkv.dim(2) != width) {
+    throw ShapeError(fmt::format(
+        "split_heads: qkv is {}, its last axis must have {} values: {} + 2 x {} heads of {}",
+        qkv.shape().str(), width, o.heads, o.kv_heads, o.head_dim));
+  }
+  check_vector("q_gain", o.q.gain.t, o.heads, o.head_dim);
+  check_vector("q_bias", o.q.bias.t, o.heads, o.head_dim);
+  check_vector("k_gain", o.k.gain.t, o.kv_heads, o.head_dim);
+  check_vector("k_bias", o.k.bias.t, o.kv_heads, o.head_dim);
+  check_vector("v_gain", o.v.gain.t, o.kv_heads, o.head_dim);
+  check_vector("v_bias", o.v.bias.t, o.kv_heads, o.head_dim);
+  check_rope(o, qkv.dim(1));
+  if (o.segments &&
+      (o.segments.shape() != Shape{qkv.dim(0), qkv.dim(1)} || o.segments.dtype() != DType::kI32)) {
+    throw ShapeError(fmt::format("split_heads: segments is {} {}, must be i32 [{}, {}]",
+                                 name_of(o.segments.dtype()), o.segments.shape().str(), qkv.dim(0),
+                                 qkv.dim(1)));
+  }
+}
+
+// Heads [first, first + n) of qkv as [b, t, n, head_dim].
+Tensor heads_of(const Tensor& qkv, int64_t first, int64_t n, int64_t head_dim) {
+  const int64_t t = qkv.dim(1), row = qkv.dim(2);
+  return qkv.strided({qkv.dim(0), t, n, head_dim}, {t * row, row, head_dim, 1}, first * head_dim);
+}
+
+struct Part {
+  int64_t first, n;
+  kernel::HeadsForm in;
+  bool changed;  // false: the part is a view of qkv
+
+  Tensor value() const {
+    if (!changed) return in.x;
+    Tensor y = empty(in.x.shape(), in.x.dtype(), in.x.device());
+    on_device(y, [&](auto& dev) { kernel::heads_fwd(dev, {in, y}); });
+    return y;
+  }
+
+  void backward(Node& node, int which, const Grad& dqkv) const;
+};
+
+Part make_part(const Tensor& qkv, int64_t first, int64_t n, const HeadForm& f,
+               const SplitHeads& o) {
+  const RopeTables rope = f.turn ? o.rope : RopeTables();
+  return {first,
+          n,
+          {heads_of(qkv, first, n, o.head_dim), f.gain.t, f.bias.t, rope.cos, rope.sin, o.segments,
+           o.offset, f.norm, f.width, f.norm_last, rope.interleaved, f.eps},
+          rope || f.norm != HeadNormKind::kNone};
+}
+
+// A part of qkv whose gradient is dy, or nothing if dy is empty.
+void pass_on(const Tensor& dy, const Grad& to) {
+  if (!to || (!dy && to.add)) return;
+  on_device(to.t, [&](auto& dev) {
+    if (dy)
+      kernel::copy(dev, {dy, to});
+    else
+      kernel::fill(dev, {to.t, 0.0f});
+  });
+}
+
+// Inputs of the node: qkv, three gains, three biases.
+void Part::backward(Node& node, int which, const Grad& dqkv) const {
+  const Tensor dy = node.dy(which);
+  Grad dx;
+  if (dqkv) dx = {heads_of(dqkv.t, first, n, in.x.dim(3)), dqkv.add};
+  if (!dy || !changed) return pass_on(dy, dx);
+  const Grad dgain = node.grad_of(1 + which), dbias = node.grad_of(4 + which);
+  Tensor partial;
+  if (dgain || dbias) {
+    const int64_t tokens = in.x.dim(0) * in.x.dim(1);
+    const int64_t chunks = (tokens + kernel::kHeadTokens - 1) / kernel::kHeadTokens;
+    partial = empty({chunks, 2, n * in.x.dim(3)}, DType::kF32, dy.device());
+  }
+  on_device(dy, [&](auto& dev) { kernel::heads_bwd(dev, {in, dy, dx, dgain, dbias, partial}); });
+}
+
+}  // namespace
+
+Qkv split_heads(const Var& qkv, const SplitHeads& o) {
+  check(qkv.t, o);
+  const Part q = make_part(qkv.t, 0, o.heads, o.q, o);
+  const Part k = make_part(qkv.t, o.heads, o.kv_heads, o.k, o);
+  const Part v = make_part(qkv.t, o.heads + o.kv_heads, o.kv_heads, o.v, o);
+  Qkv out{Var(q.value()), Var(k.value()), Var(v.value())};
+  record("split_heads", {&out.q, &out.k, &out.v},
+         {qkv, o.q.gain, o.k.gain, o.v.gain, o.q.bias, o.k.bias, o.v.bias}, [q, k, v](Node& n) {
+           const Grad dqkv = n.grad_of(0);
+           q.backward(n, 0, dqkv);
+           k.backward(n, 1, dqkv);
+           v.backward(n, 2, dqkv);
+         });
+  if (q.changed) rebuild_with(out.q, [q] { return q.value(); });
+  if (k.changed) rebuild_with(out.k, [k] { return k.value(); });
+  if (v.changed) rebuild_with(out.v, [v] { return v.value(); });
+  return out;
+}
+
+}  // namespace keel
