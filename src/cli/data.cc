@@ -11,6 +11,7 @@
 #include "core/parallel.h"
 #include "data/inspect.h"
 #include "lab/text.h"
+#include "train/batch_ramp.h"
 #include "train/evaluate.h"
 #include "train/session.h"
 

@@ -20,6 +20,7 @@ QkClip::QkClip(double tau, int64_t heads, int64_t kv_heads, const std::vector<La
       largest_(layers.size() * static_cast<size_t>(heads)) {
   for (size_t i = 0; i < layers.size(); ++i) {
     const Layer& l = layers[i];
+    if (l.q) device_ = l.q->weight.device();
     layers_.push_back({tensor_of(l.q, heads), tensor_of(l.k, kv_heads), tensor_of(l.q_bias, heads),
                        tensor_of(l.k_bias, kv_heads),
                        largest_.data() + i * static_cast<size_t>(heads)});
@@ -38,7 +39,7 @@ void QkClip::note(const Probes& probes) {
 }
 
 void QkClip::apply(const StepState* state) const {
-  on_device(DeviceKind::kCpu, [&](auto& dev) {
+  on_device(device_, [&](auto& dev) {
     kernel::qk_clip(dev, {layers_, heads_, kv_heads_, tau_, state});
   });
 }

@@ -30,7 +30,8 @@ class QkClip {
  private:
   double tau_;
   int64_t heads_, kv_heads_;
-  std::vector<float> largest_;  // [layers, heads]
+  DeviceKind device_ = DeviceKind::kCpu;  // of the weights
+  std::vector<float> largest_;            // [layers, heads]
   std::vector<kernel::QkClipLayer> layers_;
 };
 

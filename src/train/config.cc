@@ -16,7 +16,7 @@ void BatchWarmupConfig::fields(Fields& f) {
     between(0, 1 << 20));
   f("increment", increment, "micro-batches that are added at a time; 0: as start = 0",
     between(0, 1 << 20));
-  f("tokens", tokens, "trained tokens after which the batch is full", between(0, 1e13));
+  f("tokens", tokens, "trained tokens after which the batch is full", between(0, 1e12));
 }
 
 void TrainConfig::validate(Errors& errors) const {

@@ -118,8 +118,9 @@ void Trainer::read_batches() {
 
 void Trainer::begin_step() {
   double targets = 0;
-  for (int64_t i = 0; i < micro_batches_; ++i)
+  for (int64_t i = 0; i < micro_batches_; ++i) {
     targets += targets_in(batches_[static_cast<size_t>(i)]);
+  }
   state_.step = steps_done_;
   state_.micro_step = static_cast<uint64_t>(steps_done_);
   const double factor = schedule_->factor(ramp_.clock(steps_done_));
