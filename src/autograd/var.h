@@ -41,8 +41,8 @@ struct Grad {
 };
 
 struct Slot {
-  Tensor grad;           // defined: memory for the gradient
-  bool written = false;  // false: the next writer overwrites
+  Tensor grad;                           // defined: memory for the gradient
+  bool written = false;                  // false: the next writer overwrites
   bool parameter = false, wide = false;  // wide: the gradient of a bf16 value is f32
   // Set by recompute(): makes the value again in backward; `value` caches it until its own node.
   Tensor (*rebuild)(void* closure) = nullptr;

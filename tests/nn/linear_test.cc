@@ -17,10 +17,9 @@ struct OneLinear {
   StepState state;
 
   explicit OneLinear(const std::string& kind, DType compute = DType::kF32)
+      : OneLinear(LinearChoice(linears(), kind), compute) {}
+  explicit OneLinear(const LinearChoice& choice, DType compute = DType::kF32)
       : parameters(DeviceKind::kCpu, compute) {
-    make(LinearChoice(linears(), kind));
-  }
-  void make(const LinearChoice& choice) {
     linear = linears().make(
         choice, {parameters, {{"q", 24, keel::Role::kLinear}, {"k", 8, keel::Role::kLinear}}, 16});
     parameters.allocate();
@@ -62,14 +61,11 @@ TEST(SigmaReparamLinear, Parameters) {
 }
 
 TEST(SigmaReparamLinear, GammaMayStartAtOne) {
-  OneLinear l("plain");
-  Parameters parameters(DeviceKind::kCpu, DType::kF32);
   LinearChoice choice(linears(), "sigma_reparam");
   choice.options_as<SigmaReparamLinear::Config>().gamma = "one";
-  const auto linear = linears().make(choice, {parameters, {{"q", 24, keel::Role::kLinear}}, 16});
-  parameters.allocate();
-  parameters.fill(*inits().make("gpt2", InitArgs{}), 1);
-  EXPECT_EQ(to_host(parameters.list()[1].weight)[0], 1);
+  const OneLinear l(choice);
+  EXPECT_EQ(to_host(l.parameters.list()[2].weight)[0], 1);
+  EXPECT_EQ(to_host(l.parameters.list()[3].weight)[0], 1);
 }
 
 // One iteration a training step, whatever the number of micro-batches; none in evaluation.
