@@ -18,8 +18,13 @@ def run(*command):
 def main(keel):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "run")
+        text = os.path.join(folder, "text.txt")
+        with open(os.path.join(ROOT, "CONTRIBUTING.md"), encoding="utf-8") as f:
+            written = f.read() * 20
+        with open(text, "w", encoding="utf-8") as f:
+            f.write(written)
         run(keel, "train", os.path.join(ROOT, "configs/tiny.toml"), "--out", out,
-            "--set", "train.steps=12", "--set", "eval.tokens=4096", "--set", "log.probes=5")
+            "--set", "data.kind=text", "--set", f"data.path={text}", "--set", "train.steps=12", "--set", "eval.tokens=4096", "--set", "log.probes=5")
         run(keel, "resume", out, "--set", "train.steps=20")
         events = EventAccumulator(os.path.join(out, "events"))
         events.Reload()
