@@ -40,7 +40,6 @@ inline Vec operator-(Vec a, Vec b) { return a.v - b.v; }
 inline Vec operator*(Vec a, Vec b) { return a.v * b.v; }
 inline Vec operator/(Vec a, Vec b) { return a.v / b.v; }
 inline Vec operator-(Vec a) { return -a.v; }
-
 // All ones where the comparison holds.
 inline VecInt operator<(Vec a, Vec b) { return a.v < b.v; }
 inline VecInt operator>(Vec a, Vec b) { return a.v > b.v; }
@@ -97,7 +96,6 @@ inline Vec scale2(Vec p, Vec n) {
   return p * exp2_int(half) * exp2_int(n - half);
 #endif
 }
-
 // Sums and maxima over the lanes, in a fixed tree.
 inline float reduce_add(Vec a) {
 #ifdef __AVX512F__
@@ -196,10 +194,7 @@ Vec load_n(const T* p, int n, float fill = 0.0f) {
 }
 template <class T>
 void store_n(T* p, Vec a, int n) {
-  if (n == kLanes)
-    store(p, a);
-  else
-    store_some(p, a, n);
+  n == kLanes ? store(p, a) : store_some(p, a, n);
 }
 
 }  // namespace keel

@@ -171,7 +171,8 @@ CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
   check_head(x.t, weight.t);
   const int64_t n = x.t.rows(), vocab = weight.t.dim(0);
   check_labels("head_loss", targets, weights, n, vocab);
-  const int64_t chunk = std::min(n, chunk_rows > 0 ? chunk_rows : head_chunk_rows(n, vocab, weight.t.dim(1)));
+  const int64_t chunk =
+      std::min(n, chunk_rows > 0 ? chunk_rows : head_chunk_rows(n, vocab, weight.t.dim(1)));
   const Var inputs[] = {x, weight};
   const bool gradient = Tape::current().recording() && any_gradient(inputs);
 

@@ -1,6 +1,6 @@
 // y = f(gate) * up, the gated feed-forward forms (Shazeer, arXiv 2002.05202): f = silu is SwiGLU,
-// gelu GEGLU, relu ReGLU, sigmoid GLU, identity bilinear, elu the gated ELU. Gate and up come side by side from one
-// product. Only that input is kept for the backward pass; y is made again.
+// gelu GEGLU, relu ReGLU, sigmoid GLU, identity bilinear, elu the gated ELU. Gate and up come side
+// by side from one product. Only that input is kept for the backward pass; y is made again.
 #pragma once
 
 #include "ops/activation.h"
