@@ -8,7 +8,8 @@ import sys
 
 LIMITS = {".h": 200, ".cuh": 200, ".cc": 800, ".cu": 800, ".py": 800, ".js": 800, ".sh": 800,
           ".cmake": 60}
-FIXED = {"CMakeLists.txt": 150, "docs/map.md": 60, "docs/add_an_op.md": 80}
+FIXED = {"CMakeLists.txt": 150, "docs/map.md": 60, "docs/add_an_op.md": 80,
+         "docs/add_a_technique.md": 80}
 MAX_NOTES = 20
 
 

@@ -76,16 +76,21 @@ struct DataShowArgs {
   std::string run;
   int64_t step = 1;  // as the log numbers them: the first is 1
 };
+struct TechniquesArgs {
+  std::string name;  // empty: all
+  std::string docs;  // a folder to write the pages of docs/techniques to; or empty
+  bool json = false;
+};
 struct VersionArgs {};
 // A text to be printed: help that was asked for.
 struct TextArgs {
   std::string text;
 };
 
-using Command =
-    std::variant<TrainArgs, ResumeArgs, EvalArgs, GenerateArgs, PlanArgs, BenchArgs, ReportArgs,
-                 ConfigShowArgs, ConfigCheckArgs, ConfigSchemaArgs, ConfigDiffArgs, RunsLsArgs,
-                 RunsCompareArgs, DataInspectArgs, DataShowArgs, VersionArgs, TextArgs>;
+using Command = std::variant<TrainArgs, ResumeArgs, EvalArgs, GenerateArgs, PlanArgs, BenchArgs,
+                             ReportArgs, ConfigShowArgs, ConfigCheckArgs, ConfigSchemaArgs,
+                             ConfigDiffArgs, RunsLsArgs, RunsCompareArgs, DataInspectArgs,
+                             DataShowArgs, TechniquesArgs, VersionArgs, TextArgs>;
 
 // ConfigError that says what is wrong with the command line, with a suggestion where a word looks
 // like a slip.
@@ -110,6 +115,7 @@ int run(const RunsLsArgs& args);
 int run(const RunsCompareArgs& args);
 int run(const DataInspectArgs& args);
 int run(const DataShowArgs& args);
+int run(const TechniquesArgs& args);
 int run(const VersionArgs& args);
 int run(const TextArgs& args);
 

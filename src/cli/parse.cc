@@ -34,6 +34,7 @@ class Parser {
   void config_commands();
   void run_commands();
   void data_commands();
+  void techniques_command();
   std::string help_text(const std::vector<std::string>& words) const;
   [[noreturn]] void refuse_extras() const;
   const CLI::App* deepest() const;
@@ -59,6 +60,7 @@ class Parser {
   RunsCompareArgs runs_compare_;
   DataInspectArgs data_inspect_;
   DataShowArgs data_show_;
+  TechniquesArgs techniques_;
 };
 
 std::vector<std::string> command_names(const CLI::App& app) {
@@ -206,6 +208,14 @@ void Parser::data_commands() {
       ->option_text("N");
 }
 
+void Parser::techniques_command() {
+  CLI::App* c = command(app_, "techniques", "the techniques, or all about one", techniques_);
+  positional(c, "NAME", techniques_.name, "one of them")->required(false);
+  c->add_flag("--json", techniques_.json, "all of them as one JSON array on one line");
+  c->add_option("--docs", techniques_.docs, "write the pages of docs/techniques")
+      ->option_text("DIR");
+}
+
 Parser::Parser() {
   app_.name("keel");
   app_.set_help_flag("-h,--help", "this text");
@@ -218,6 +228,7 @@ Parser::Parser() {
   config_commands();
   run_commands();
   data_commands();
+  techniques_command();
   // Answered before the others are parsed: its words are names of commands. Here for the list.
   app_.add_subcommand("help", "help on a command, exit-codes, or the keys of a config");
 }

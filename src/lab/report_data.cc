@@ -5,8 +5,11 @@
 #include <ctime>
 #include <set>
 
+#include "config/load.h"
 #include "core/error.h"
+#include "io/fs.h"
 #include "lab/report.h"
+#include "lab/techniques/block.h"
 #include "lab/text.h"
 
 namespace keel {
@@ -17,6 +20,7 @@ constexpr size_t kMinPoints = 200;
 constexpr size_t kMaxSamples = 40;
 constexpr size_t kMaxEvents = 500;
 constexpr size_t kBadListed = 200;
+constexpr uint64_t kMaxConfigBytes = 1 << 20;
 
 std::string utc(double seconds, const char* pattern) {
   const auto whole = static_cast<time_t>(seconds);
@@ -148,6 +152,19 @@ Json events_json(const RunData& run) {
   return out;
 }
 
+// The block that the run's config stands for; empty where this program does not know that config,
+// as of a run that another version made.
+std::string drawn_block(const RunData& run) {
+  try {
+    const std::string file = join_path(run.path, "config.toml");
+    RunConfig config;
+    load_resolved(file, real_fs().read_file(file, kMaxConfigBytes), {}, config);
+    return block_text(block_of(config), false);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 Json run_json(const RunData& run, const std::string& name, const ReportOptions& options) {
   Json config = Json::array(), environment = Json::array();
   for (const ConfigEntry& entry : run.config) {
@@ -162,6 +179,7 @@ Json run_json(const RunData& run, const std::string& name, const ReportOptions& 
   out.set("curves", curves_json(run, options)).set("means", means_json(run, options));
   out.set("samples", samples_json(run));
   out.set("events", events_json(run)).set("config", std::move(config));
+  out.set("block", drawn_block(run));
   out.set("environment", std::move(environment)).set("notes", Json::array_of(run.notes));
   return out;
 }

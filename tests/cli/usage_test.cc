@@ -35,7 +35,8 @@ const std::vector<std::vector<std::string>> kCommands = {{},
                                                          {"data"},
                                                          {"runs", "compare"},
                                                          {"data", "inspect"},
-                                                         {"data", "show"}};
+                                                         {"data", "show"},
+                                                         {"techniques"}};
 
 TEST(Usage, HelpFitsEightyColumnsAndNamesTheWholeCommand) {
   for (std::vector<std::string> line : kCommands) {
@@ -51,6 +52,29 @@ TEST(Usage, HelpFitsEightyColumnsAndNamesTheWholeCommand) {
       at = end + 1;
     }
   }
+}
+
+TEST(Usage, TechniquesAreListedToldAndSuggested) {
+  const Outcome list = keel({"techniques"});
+  EXPECT_EQ(list.code, 0);
+  EXPECT_NE(list.out.find("Norm placement\n  pre_norm "), std::string::npos) << list.out;
+  const Outcome one = keel({"techniques", "soft_cap"});
+  EXPECT_EQ(one.code, 0);
+  for (const char* part : {"s = cap tanh(s / cap)", "model.attention.softcap = 0.0", "(at least 0)",
+                           "[*50 tanh(s / 50)*]", "arXiv 2408.00118"}) {
+    EXPECT_NE(one.out.find(part), std::string::npos) << part << " in " << one.out;
+  }
+  const Outcome json = keel({"techniques", "--json"});
+  EXPECT_TRUE(json.out.starts_with("[{\"name\":\"pre_norm\",\"family\":\"placement\",\"keys\":"))
+      << json.out.substr(0, 200);
+  const Outcome wrong = keel({"techniques", "soft_cpa"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("unknown technique \"soft_cpa\", did you mean \"soft_cap\"?"),
+            std::string::npos)
+      << wrong.err;
+  const Outcome both = keel({"techniques", "soft_cap", "--json"});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_NE(both.err.find("techniques: choose one of NAME, --json and --docs"), std::string::npos);
 }
 
 TEST(Usage, HelpOnATopicIsTheHelpOfTheCommand) {

@@ -152,6 +152,14 @@ function valuesTable(rows, origin) {
         [...new Set(row.entries.map((entry) => entry && entry.origin).filter(Boolean))].join(", ")) : null)));
 }
 
+function blocks() {
+  for (const run of runs.filter((r) => r.block)) {
+    show("config", el("details", { class: "card box" },
+      el("summary", {}, ...(several ? [...runName(run), ": "] : []), "The block, as it is set"),
+      el("pre", { tabindex: "0" }, run.block)));
+  }
+}
+
 function config() {
   const rows = merged((run) => run.config);
   if (rows.length === 0) return;
@@ -229,5 +237,6 @@ axisSwitch();
 charts();
 samples();
 events();
+blocks();
 config();
 environment();

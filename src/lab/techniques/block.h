@@ -1,0 +1,46 @@
+// The picture of a model and of its training step that a config stands for: where norms sit, how
+// branches join the residual stream, what happens to attention's scores. One structure, drawn as
+// text and as SVG.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "train/config.h"
+
+namespace keel {
+
+struct BlockPart {
+  std::string text;
+  std::vector<std::string> keys;  // tables or keys of the config that it shows
+  bool marked = false;
+};
+using BlockChain = std::vector<BlockPart>;
+
+// Branches that leave the stream at one point and are added to it at another.
+struct BlockJoin {
+  BlockChain shared;                 // before they part
+  std::vector<BlockChain> branches;  // at least one
+  BlockChain stream;                 // what the stream itself goes through meanwhile
+  BlockChain after;                  // what their sum goes through
+  std::string second;                // the other stream that they are added to as well; or ""
+};
+
+struct Diagram {
+  std::vector<BlockJoin> joins;
+  // Lines of parts: what is inside of the parts above, and what surrounds the block.
+  BlockChain input, attention, ffn, output, update;
+};
+
+// ConfigError for a placement that it does not know how to draw.
+Diagram block_of(const RunConfig& config);
+// Marks the parts that one of `keys` (dotted) is about.
+void mark(Diagram& block, const std::vector<std::string>& keys);
+
+// At most 80 columns; marked parts stand in [* *]. With `only_marked`, lines without a mark are
+// left out; the block itself is shown if it or what is inside of it has one.
+std::string block_text(const Diagram& block, bool only_marked);
+// The joins alone.
+std::string block_svg(const Diagram& block);
+
+}  // namespace keel

@@ -1,0 +1,252 @@
+// The table of techniques against the config and the registries, its drawings, and the pages that
+// are made of it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "config/print.h"
+#include "core/error.h"
+#include "harness/expect_error.h"
+#include "io/fs.h"
+#include "io/temp_dir.h"
+#include "lab/report.h"
+#include "lab/techniques/pages.h"
+#include "train/run_dir.h"
+
+namespace keel {
+namespace {
+
+using test::expect_error;
+
+std::vector<Technique> all_techniques() {
+  std::vector<Technique> all;
+  for (const TechniqueFamily& family : techniques()) {
+    all.insert(all.end(), family.rows.begin(), family.rows.end());
+  }
+  return all;
+}
+
+std::string switch_of(const Technique& t) {
+  const std::string first = words_of(t.on).front();
+  return first.substr(0, first.find('='));
+}
+
+// Whether a key is about techniques at all: data, what a run writes down and sizes are not.
+bool is_technique_key(const std::string& key) {
+  static const std::set<std::string> kSizes{"model.dim", "model.layers", "model.vocab",
+                                            "model.context"};
+  if (kSizes.contains(key)) return false;
+  for (const char* table :
+       {"model.", "task.", "optim.", "schedule.", "clip.", "method", "train.batch_warmup."}) {
+    if (key.starts_with(table)) return true;
+  }
+  return false;
+}
+
+TEST(Techniques, EachSaysWhatItIsAndHasANameOfItsOwn) {
+  std::set<std::string_view> names;
+  for (const Technique& t : all_techniques()) {
+    SCOPED_TRACE(t.name);
+    EXPECT_TRUE(names.insert(t.name).second);
+    EXPECT_FALSE(t.line.empty());
+    EXPECT_FALSE(t.line.ends_with('.'));
+    EXPECT_LE(t.line.size(), 80u);
+    EXPECT_FALSE(words_of(t.on).empty());
+  }
+}
+
+TEST(Techniques, EachIsAConfigThatIsRight) {
+  for (const Technique& t : all_techniques()) {
+    SCOPED_TRACE(t.name);
+    EXPECT_NO_THROW(config_with(t));
+    EXPECT_NO_THROW(keys_of(t));
+  }
+}
+
+TEST(Techniques, EveryKindOfEveryRegistryHasARow) {
+  std::set<std::pair<std::string, std::string>> rows;  // family of the registry, kind
+  for (const Technique& t : all_techniques()) {
+    const KeyFact first = keys_of(t).front();
+    if (!first.registry) continue;
+    const std::string on = words_of(t.on).front();
+    rows.emplace(first.registry->family(), on.substr(on.find('=') + 1));
+  }
+  for (const KeyFact& f : config_keys()) {
+    if (!f.registry || !is_technique_key(f.key)) continue;
+    for (const std::string& kind : f.registry->names()) {
+      EXPECT_TRUE(rows.contains({f.registry->family(), kind})) << f.key << " = " << kind;
+    }
+  }
+}
+
+TEST(Techniques, EveryKeyOfTheModelAndItsTrainingIsInARow) {
+  std::set<std::string> told;
+  for (const Technique& t : all_techniques()) {
+    for (const KeyFact& f : keys_of(t)) told.insert(f.key);
+  }
+  for (const KeyFact& f : config_keys()) {
+    // The norm of the embedding and Muon's AdamW have the keys of the rows that they repeat.
+    const bool again =
+        f.key.starts_with("model.embedding_norm.") || f.key.starts_with("optim.adamw.");
+    if (!is_technique_key(f.key) || again) continue;
+    EXPECT_TRUE(told.contains(f.key)) << f.key;
+  }
+}
+
+TEST(Techniques, EveryMethodHasARow) {
+  for (const KeyFact& f : config_keys()) {
+    if (f.key != "method") continue;
+    for (const std::string& value : f.values) {
+      if (value == "none") continue;
+      EXPECT_NO_THROW(find_technique("method_" + value));
+      EXPECT_EQ(find_technique("method_" + value).on, "method=" + value);
+    }
+  }
+}
+
+TEST(Techniques, KeysHaveTheDefaultsOfTheirOwnKind) {
+  const auto value = [](const char* name, const std::string& key) {
+    for (const KeyFact& f : keys_of(find_technique(name))) {
+      if (f.key == key) return f.text;
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(value("rms_norm", "model.norm.kind"), "\"rms\"");
+  EXPECT_EQ(value("rms_norm", "model.norm.bias"), "false");
+  EXPECT_EQ(value("layer_norm", "model.norm.bias"), "true");
+  EXPECT_EQ(value("lion", "optim.lr"), "1e-04");
+  EXPECT_EQ(value("soft_cap", "model.attention.softcap"), "0.0");
+}
+
+TEST(Techniques, UnknownNameIsSuggested) {
+  const std::string end = " (keel techniques lists them)";
+  expect_error<ConfigError>("unknown technique \"rms_nrm\", did you mean \"rms_norm\"?" + end,
+                            [] { find_technique("rms_nrm"); });
+  expect_error<ConfigError>(
+      "unknown technique \"triangular\", did you mean \"slanted_triangular_schedule\"?" + end,
+      [] { find_technique("triangular"); });
+  expect_error<ConfigError>("unknown technique \"quux\"" + end, [] { find_technique("quux"); });
+}
+
+TEST(Techniques, ADrawingMarksWhereTheTechniqueSits) {
+  for (const Technique& t : all_techniques()) {
+    const std::string key = switch_of(t);
+    if (key.starts_with("model.placement") || key.starts_with("model.attention.") ||
+        key.starts_with("model.norm.kind") || key.starts_with("model.residual") ||
+        key.starts_with("optim.") || key.starts_with("clip.") || key.starts_with("model.ffn")) {
+      const bool plain = t.name == "unnormed";  // nothing is there to be marked
+      EXPECT_EQ(block_text(block_with(t), true).find("[*") == std::string::npos, plain) << t.name;
+    }
+  }
+}
+
+TEST(Techniques, DrawingOfSandwichWithLayerScale) {
+  RunConfig c;
+  c.model.placement.select("sandwich");
+  c.model.residual.select("layer_scale");
+  Diagram d = block_of(c);
+  mark(d, {"model.residual.kind"});
+  EXPECT_EQ(block_text(d, true),
+            "    x\n"
+            "    |\n"
+            "    +--> [norm: rms] --> [attention] --> [norm: rms] --> [*x lambda*] --+\n"
+            "    |                                                                   |\n"
+            "   (+) <----------------------------------------------------------------+\n"
+            "    |\n"
+            "    +--> [norm: rms] --> [feed-forward] --> [norm: rms] --> [*x lambda*] --+\n"
+            "    |                                                                      |\n"
+            "   (+) <-------------------------------------------------------------------+\n"
+            "    |\n"
+            "    v\n");
+}
+
+TEST(Techniques, DrawingOfDeepNormAndParallel) {
+  RunConfig c;
+  c.model.placement.select("deepnorm");
+  const std::string deep = block_text(block_of(c), false);
+  EXPECT_NE(deep.find("    +--> [attention] --+\n"
+                      "  [x alpha]            |\n"
+                      "    |                  |\n"
+                      "   (+) <---------------+\n"
+                      "    |\n"
+                      "  [norm: rms]\n"),
+            std::string::npos)
+      << deep;
+  c.model.placement.select("parallel");
+  const std::string parallel = block_text(block_of(c), false);
+  EXPECT_NE(parallel.find("    +--> [norm: rms] --+--> [attention] -----+\n"
+                          "    |                  +--> [feed-forward] --+\n"
+                          "    |                                        |\n"
+                          "   (+) <-------------------------------------+\n"),
+            std::string::npos)
+      << parallel;
+}
+
+TEST(Techniques, EveryPlacementIsDrawnOtherwise) {
+  std::set<std::string> drawings;
+  for (const std::string& kind : placements().names()) {
+    RunConfig c;
+    c.model.placement.select(kind);
+    EXPECT_TRUE(drawings.insert(block_text(block_of(c), false)).second) << kind;
+  }
+}
+
+TEST(Techniques, TextsFitEightyColumns) {
+  for (const Technique& t : all_techniques()) {
+    const std::string text = technique_text(t.name);
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = std::min(text.find('\n', at), text.size());
+      EXPECT_LE(end - at, 80u) << t.name << ": " << text.substr(at, end - at);
+      at = end + 1;
+    }
+  }
+}
+
+TEST(Techniques, JsonHasNameFamilyKeysSourceDefault) {
+  const Json all = techniques_json();
+  ASSERT_EQ(all.as_array().size(), all_techniques().size());
+  for (const Json& t : all.as_array()) {
+    EXPECT_EQ(t.as_object().size(), 5u);
+    EXPECT_FALSE(t.at("keys").as_array().empty());
+    EXPECT_FALSE(t.at("name").as_string().empty());
+    EXPECT_FALSE(t.at("family").as_string().empty());
+    t.at("source").as_string();
+    EXPECT_FALSE(t.at("default").is_null());
+  }
+}
+
+TEST(Techniques, AReportDrawsTheBlockOfItsRun) {
+  const TempDir dir;
+  const Technique& t = find_technique("sandwich");
+  RunDir::create(real_fs(), dir / "run", {{"config.toml", to_toml(config_with(t))}});
+  const std::vector<RunData> runs{load_run_data(dir / "run")};
+  const Json data = report_data(runs, {});
+  EXPECT_EQ(data.at("runs").as_array()[0].at("block").as_string(),
+            block_text(block_of(config_with(t)), false));
+}
+
+// After a change of the table: keel techniques --docs docs/techniques
+TEST(Techniques, CommittedPagesAreCurrent) {
+  const std::string folder = KEEL_SOURCE_DIR "/docs/techniques";
+  std::set<std::string> names;
+  for (const DocFile& file : technique_docs()) {
+    names.insert(file.name);
+    const std::string path = join_path(folder, file.name);
+    ASSERT_TRUE(real_fs().exists(path)) << path;
+    EXPECT_TRUE(real_fs().read_file(path, 1 << 20) == file.text)
+        << path << " is not what keel techniques --docs docs/techniques writes";
+  }
+  for (const std::string& name : real_fs().list(folder)) {
+    EXPECT_TRUE(names.contains(name)) << folder << "/" << name << " is of no technique";
+  }
+}
+
+TEST(Techniques, PagesAreWrittenWhole) {
+  const TempDir dir;
+  write_technique_docs(dir / "new/pages");
+  EXPECT_EQ(real_fs().list(dir / "new/pages").size(), technique_docs().size());
+}
+
+}  // namespace
+}  // namespace keel
