@@ -12,6 +12,7 @@
 #include "exclusions.h"
 #include "harness/check_op.h"
 #include "io/temp_dir.h"
+#include "nn/attention/softmax.h"
 #include "small_run.h"
 #include "train/checkpoint.h"
 #include "train/generate.h"
@@ -90,6 +91,12 @@ inline double length(const std::vector<float>& v) {
   return std::sqrt(square);
 }
 
+// Kinks (of relu, and where weights are cut) are crossed by a step of any length.
+inline bool kinked(const ModelConfig& model) {
+  const auto& softmax = model.attention.options_as<SoftmaxMixer::Config>();
+  return model.ffn.kind() == "relu" || model.ffn.kind() == "reglu" || softmax.clip_zeta > 1;
+}
+
 // The gradient against differences of the loss, along it: each tensor's part of the direction is
 // its gradient over the root of that gradient's length, so that the small ones count as well.
 inline void expect_right_gradient(const RunConfig& config) {
@@ -125,7 +132,7 @@ inline void expect_right_gradient(const RunConfig& config) {
     const double near = (at(h) - at(-h)) / (2 * h), far = (at(2 * h) - at(-2 * h)) / (4 * h);
     error = std::min(error, std::abs((4 * near - far) / 3 / slope - 1));
   }
-  EXPECT_LT(error, 5e-3) << "of a slope of " << slope;
+  EXPECT_LT(error, kinked(config.model) ? 2e-2 : 5e-3) << "of a slope of " << slope;
 }
 
 inline std::vector<std::vector<float>> everything(const SmallRun& run) {
