@@ -95,6 +95,13 @@ void ModelConfig::validate(Errors& errors) const {
                "a tied head is the token table, which cannot start at 0; set "
                "model.tied = false");
   }
+  if (init.kind() == "mup" && linear.kind() != "plain") {
+    errors.add(
+        "linear.kind",
+        fmt::format("muP's deviations and rates are those of plain weights, and \"{}\" makes "
+                    "their size anew; set \"plain\" or another model.init.kind",
+                    linear.kind()));
+  }
   if (attention.kind() == "softmax") validate_softmax(errors);
   const int64_t hd = head_dim_in_force();
   if (position.kind() == "rope" && (head_dim != 0 || dim % heads == 0) && hd % 2 != 0) {

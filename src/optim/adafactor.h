@@ -9,7 +9,7 @@ namespace keel {
 
 class Adafactor final : public Optimizer {
  public:
-  struct Config final : keel::Config {
+  struct Config final : OptimizerOptions {
     double lr = 1e-2;
     double beta1 = 0;
     double beta2_power = 0.8;
@@ -19,6 +19,7 @@ class Adafactor final : public Optimizer {
     double weight_decay = 0;
     std::string decay = "rate";
     void fields(Fields& f) override;
+    bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
   };
   // Throws ShapeError, MemoryError.
   Adafactor(const Config& config, const Params& params);

@@ -10,7 +10,7 @@ namespace keel {
 
 class AdamW final : public Optimizer {
  public:
-  struct Config final : keel::Config {
+  struct Config final : OptimizerOptions {
     double lr = 1e-3;
     std::vector<double> betas = {0.9, 0.95};
     double eps = 1e-8;
@@ -18,6 +18,7 @@ class AdamW final : public Optimizer {
     std::string decay = "rate";
     double update_clip = 0;
     void fields(Fields& f) override;
+    bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
   };
 
   // Moments are zeroed memory of 8 bytes a parameter. Throws ShapeError, MemoryError.

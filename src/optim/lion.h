@@ -9,12 +9,13 @@ namespace keel {
 
 class Lion final : public Optimizer {
  public:
-  struct Config final : keel::Config {
+  struct Config final : OptimizerOptions {
     double lr = 1e-4;
     std::vector<double> betas = {0.9, 0.99};
     double weight_decay = 1;
     std::string decay = "rate";
     void fields(Fields& f) override;
+    bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
   };
   // Throws ShapeError, MemoryError.
   Lion(const Config& config, const Params& params);

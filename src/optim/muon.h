@@ -10,7 +10,7 @@ namespace keel {
 
 class Muon final : public Optimizer {
  public:
-  struct Config final : keel::Config {
+  struct Config final : OptimizerOptions {
     double lr = 0.02;
     double momentum = 0.95;
     bool nesterov = true;
@@ -21,6 +21,8 @@ class Muon final : public Optimizer {
     AdamW::Config adamw;
     Config();
     void fields(Fields& f) override;
+    bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
+    bool updates_like_adam() const override { return scale == "match_rms"; }
   };
   // Throws ShapeError, MemoryError.
   Muon(const Config& config, const Params& params);

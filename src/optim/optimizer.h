@@ -35,6 +35,15 @@ struct Optimizer {
   virtual int64_t working_bytes() const { return 0; }
 };
 
+// The root of all optimizers' options: what others must know before anything is built.
+struct OptimizerOptions : Config {
+  // Whether a weight decay is on and goes with a parameter's rate.
+  virtual bool decays_with_rate() const = 0;
+  // Whether updates are as large as Adam's, whatever the gradients and the width: rates that a
+  // parametrisation has for Adam hold.
+  virtual bool updates_like_adam() const { return true; }
+};
+
 // The keys `decay` and `update_clip` of the optimizers that have them.
 void decay_field(Fields& f, std::string& decay);
 void update_clip_field(Fields& f, double& bound);

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "config/registry.h"
 
@@ -14,6 +16,14 @@ struct ScheduleArgs {
   int64_t steps = 0;   // length of the schedule, the warm-up included
   int64_t dim = 0;     // width of the model
 };
+
+// The root of those schedules' options that do not go with every warm-up and length.
+struct ScheduleOptions : Config {
+  // Why not, or "".
+  virtual std::string misfit(const ScheduleArgs& args) const = 0;
+};
+// What shapes say that rise by themselves.
+std::string warmup_misfit(std::string_view kind, const ScheduleArgs& args);
 
 class Schedule {
  public:
@@ -35,8 +45,6 @@ class Schedule {
   virtual double shape(double s) const = 0;
   // 0 in step `warmup`, 1 in step `steps`.
   double progress(double s) const;
-  // ConfigError if there is a warm-up beside a shape that rises by itself.
-  void refuse_warmup(const char* kind) const;
 
  private:
   ScheduleArgs args_;
@@ -61,9 +69,12 @@ struct ScheduleConfig final : Config {
   void validate(Errors& errors) const override;
 };
 
+// Why there is no such schedule, or "": the warm-up is longer than it, or the variant's parts do
+// not fit into it.
+std::string schedule_misfit(const ScheduleConfig& config, int64_t train_steps);
+
 // The schedule of a run of train_steps steps (used where config.steps is 0) of a model of width
-// dim. ConfigError when the warm-up is longer than the schedule, or the variant's parts do not fit
-// into it.
+// dim. ConfigError when it is a misfit.
 std::unique_ptr<Schedule> make_schedule(const ScheduleConfig& config, int64_t train_steps,
                                         int64_t dim = 0);
 

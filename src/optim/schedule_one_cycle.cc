@@ -21,9 +21,7 @@ void OneCycleSchedule::Config::fields(Fields& f) {
 OneCycleSchedule::OneCycleSchedule(const Config& config, const ScheduleArgs& args)
     : Schedule(args),
       config_(config),
-      top_(std::round(config.rise * static_cast<double>(args.steps))) {
-  refuse_warmup("one_cycle");
-}
+      top_(std::round(config.rise * static_cast<double>(args.steps))) {}
 
 double OneCycleSchedule::shape(double s) const {
   const double first = 1 / config_.div, last = first / config_.final_div;

@@ -9,11 +9,14 @@ namespace keel {
 
 class OneCycleSchedule final : public Schedule {
  public:
-  struct Config final : keel::Config {
+  struct Config final : ScheduleOptions {
     double rise = 0.3;
     double div = 25;
     double final_div = 1e4;
     void fields(Fields& f) override;
+    std::string misfit(const ScheduleArgs& args) const override {
+      return warmup_misfit("one_cycle", args);
+    }
   };
   OneCycleSchedule(const Config& config, const ScheduleArgs& args);
 

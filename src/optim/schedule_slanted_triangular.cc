@@ -13,9 +13,7 @@ void SlantedTriangularSchedule::Config::fields(Fields& f) {
 SlantedTriangularSchedule::SlantedTriangularSchedule(const Config& config, const ScheduleArgs& args)
     : Schedule(args),
       config_(config),
-      cut_(std::max(1.0, std::floor(static_cast<double>(args.steps) * config.cut_frac))) {
-  refuse_warmup("slanted_triangular");
-}
+      cut_(std::max(1.0, std::floor(static_cast<double>(args.steps) * config.cut_frac))) {}
 
 double SlantedTriangularSchedule::shape(double s) const {
   // Where the cut was rounded down the fall would end a little below the lowest rate.

@@ -9,10 +9,13 @@ namespace keel {
 
 class SlantedTriangularSchedule final : public Schedule {
  public:
-  struct Config final : keel::Config {
+  struct Config final : ScheduleOptions {
     double cut_frac = 0.1;
     double ratio = 32;
     void fields(Fields& f) override;
+    std::string misfit(const ScheduleArgs& args) const override {
+      return warmup_misfit("slanted_triangular", args);
+    }
   };
   SlantedTriangularSchedule(const Config& config, const ScheduleArgs& args);
 

@@ -4,8 +4,6 @@
 
 #include <cmath>
 
-#include "core/error.h"
-
 namespace keel {
 
 void WsdSchedule::Config::fields(Fields& f) {
@@ -13,16 +11,20 @@ void WsdSchedule::Config::fields(Fields& f) {
   f("decay", decay, "share of the steps, at the end, in which the rate falls", between(0, 1));
 }
 
-WsdSchedule::WsdSchedule(const Config& config, const ScheduleArgs& args)
-    : Schedule(args),
-      config_(config),
-      decay_steps_(std::llround(config.decay * static_cast<double>(args.steps))) {
-  if (args.warmup + decay_steps_ <= args.steps) return;
-  throw ConfigError(fmt::format(
-      "schedule: {} warm-up steps and {} steps of decay (schedule.decay = {}) do not fit into {} "
-      "steps",
-      args.warmup, decay_steps_, config.decay, args.steps));
+int64_t WsdSchedule::Config::decay_steps(int64_t steps) const {
+  return std::llround(decay * static_cast<double>(steps));
 }
+
+std::string WsdSchedule::Config::misfit(const ScheduleArgs& args) const {
+  const int64_t falling = decay_steps(args.steps);
+  if (args.warmup + falling <= args.steps) return "";
+  return fmt::format(
+      "{} warm-up steps and {} steps of decay (schedule.decay = {}) do not fit into {} steps",
+      args.warmup, falling, decay, args.steps);
+}
+
+WsdSchedule::WsdSchedule(const Config& config, const ScheduleArgs& args)
+    : Schedule(args), config_(config), decay_steps_(config.decay_steps(args.steps)) {}
 
 double WsdSchedule::shape(double s) const {
   const auto begin = static_cast<double>(args().steps - decay_steps_);

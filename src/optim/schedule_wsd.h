@@ -8,12 +8,13 @@ namespace keel {
 
 class WsdSchedule final : public Schedule {
  public:
-  struct Config final : keel::Config {
+  struct Config final : ScheduleOptions {
     double final = 0.1;
     double decay = 0.2;
     void fields(Fields& f) override;
+    std::string misfit(const ScheduleArgs& args) const override;
+    int64_t decay_steps(int64_t steps) const;
   };
-  // ConfigError when warm-up and decay together are longer than the schedule.
   WsdSchedule(const Config& config, const ScheduleArgs& args);
 
  private:

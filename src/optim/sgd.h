@@ -8,7 +8,7 @@ namespace keel {
 
 class Sgd final : public Optimizer {
  public:
-  struct Config final : keel::Config {
+  struct Config final : OptimizerOptions {
     double lr = 0.1;
     double momentum = 0.9;
     bool nesterov = false;
@@ -16,6 +16,8 @@ class Sgd final : public Optimizer {
     std::string decay = "coupled";
     double update_clip = 0;
     void fields(Fields& f) override;
+    bool decays_with_rate() const override { return weight_decay > 0 && decay != "independent"; }
+    bool updates_like_adam() const override { return false; }
     void validate(Errors& errors) const override;
   };
   // Throws ShapeError, MemoryError.

@@ -9,13 +9,14 @@ namespace keel {
 
 class StableAdamW final : public Optimizer {
  public:
-  struct Config final : keel::Config {
+  struct Config final : OptimizerOptions {
     double lr = 1e-3;
     std::vector<double> betas = {0.9, 0.99};
     double eps = 1e-6;
     double weight_decay = 0.1;
     std::string decay = "rate";
     void fields(Fields& f) override;
+    bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
   };
   // Throws ShapeError, MemoryError.
   StableAdamW(const Config& config, const Params& params);

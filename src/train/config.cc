@@ -110,6 +110,40 @@ void RunConfig::fields(Fields& f) {
 }
 
 void RunConfig::validate(Errors& errors) const {
+  validate_qk_clip(errors);
+  if (model.init.kind() == "mup") validate_mup(errors);
+  if (schedule.steps > 0 && schedule.warmup > schedule.steps) return;  // is told already
+  const std::string misfit = schedule_misfit(schedule, full_steps());
+  if (!misfit.empty()) errors.add("schedule.warmup", misfit);
+}
+
+void RunConfig::validate_mup(Errors& errors) const {
+  const auto& options = optim.kind.options_as<OptimizerOptions>();
+  if (options.decays_with_rate()) {
+    errors.add("optim.weight_decay",
+               "muP's rates fall with the width, and a decay that goes with the rate would fall "
+               "with them; set optim.decay = \"independent\" (1e-4 is usual then), or "
+               "optim.weight_decay = 0");
+  }
+  if (optim.kind.kind() == "sgd") {
+    errors.add("optim.kind",
+               "muP's rates are those for updates of Adam's size, and sgd's are as large as the "
+               "gradients; choose \"adamw\" or another model.init.kind");
+  } else if (!options.updates_like_adam()) {
+    errors.add("optim.scale",
+               "muP's rates are those for updates of Adam's size, and \"original\" fits updates to "
+               "the width itself; set \"match_rms\" or another model.init.kind");
+  }
+}
+
+void RunConfig::validate_qk_clip(Errors& errors) const {
+  if (optim.qk_clip.tau > 0 && model.linear.kind() != "plain") {
+    errors.add(
+        "optim.qk_clip.tau",
+        fmt::format("model.linear.kind = \"{}\" undoes what QK-clip does to the weights; set "
+                    "optim.qk_clip.tau = 0 or model.linear.kind = \"plain\"",
+                    model.linear.kind()));
+  }
   const auto* softmax = dynamic_cast<const SoftmaxMixer::Config*>(&model.attention.options());
   if (optim.qk_clip.tau > 0 && softmax && !softmax->qk_norm.is_none()) {
     errors.add("optim.qk_clip.tau",

@@ -96,6 +96,8 @@ struct RunConfig final : Config {
   int64_t full_steps() const;
 
  private:
+  void validate_mup(Errors& errors) const;
+  void validate_qk_clip(Errors& errors) const;
   uint64_t pick(int64_t s) const { return static_cast<uint64_t>(s < 0 ? train.seed : s); }
 };
 

@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "train/checkpoint.h"
 #include "train/environment.h"
+#include "train/resume_changes.h"
 
 namespace keel {
 namespace {
@@ -57,6 +58,16 @@ void prepare(Session& s, DeviceKind device) {
   Trainer meta(c, nullptr, DeviceKind::kMeta, compute);
   meta.plan();
   s.trainer->adopt_layouts(meta);
+}
+
+// Refuses, before anything is allocated, what the checkpoint does not fit.
+void note_changes(Session& s, const LoadedCheckpoint& checkpoint) {
+  RunConfig then, now = s.config;
+  load_resolved(checkpoint.path + "/config.toml", checkpoint.text("config.toml"), {}, then);
+  if (now.model.vocab == 0) now.model.vocab = then.model.vocab;  // as the data has it
+  for (const std::string& line : accept_changes(then, now, checkpoint.path)) {
+    s.notes.push_back("changed: " + line);
+  }
 }
 
 std::string environment_json(const RunConfig&) {
@@ -108,6 +119,7 @@ Session resume_session(Fs& fs, const std::string& run, const std::vector<std::st
   for (const SkippedCheckpoint& k : newest.skipped) {
     s.notes.push_back(fmt::format("skipped {}: {}", k.path, k.reason));
   }
+  if (newest.found) note_changes(s, *newest.found);
   prepare(s, resolve_device(s.config));
   if (newest.found) {
     load_trainer(*newest.found, *s.trainer);

@@ -33,7 +33,8 @@ struct Session {
 Session create_session(Fs& fs, const std::string& config_path, const std::vector<std::string>& sets,
                        const std::string& out);
 
-// An existing run at its newest checkpoint that verifies, or at step 0 without one.
+// An existing run at its newest checkpoint that verifies, or at step 0 without one. Keys that
+// differ from the checkpoint's are noted; ConfigError when it does not fit them (resume_changes.h).
 Session resume_session(Fs& fs, const std::string& run, const std::vector<std::string>& sets);
 
 // A trained model alone, for evaluation and generation.

@@ -62,6 +62,34 @@ TEST_F(BadInput, SeveralErrorsAtOnceWithLineAndColumn) {
   EXPECT_FALSE(real_fs().exists(small_.file("run")));
 }
 
+// Unknown variant, option of another variant, value out of range and impossible combinations.
+TEST_F(BadInput, TechniquesAtOnceWithLineAndColumn) {
+  const std::string bad = write("bad.toml",
+                                "[model]\n"
+                                "final_norm = \"on\"\n"
+                                "placement.kind = \"post\"\n"
+                                "attention_norm = false\n"
+                                "[optim]\n"
+                                "kind = \"lionn\"\n"
+                                "[clip]\n"
+                                "kind = \"zclip\"\n"
+                                "relative = 2\n"
+                                "[task]\n"
+                                "z_loss = -1\n");
+  const Outcome o = keel({"train", bad, "--out", small_.file("run"), "--set", "schedule.kind=sgdr",
+                          "--set", "schedule.t_mult=0.5"});
+  for (const char* line :
+       {"bad.toml:2:14: model.final_norm: \"on\" does not go with placement \"post\": ",
+        "bad.toml:4:18: model.attention_norm: placement \"post\" has no norm in front of attention",
+        "bad.toml:6:8: optim.kind: unknown optimizer \"lionn\", did you mean \"lion\"?",
+        "bad.toml:9:1: clip.relative: unknown key",
+        "bad.toml:11:10: task.z_loss: must be at least 0, is -1",
+        "--set: schedule.t_mult: must be at least 1, is 0.5"}) {
+    expect_error(o, 2, line);
+  }
+  EXPECT_FALSE(real_fs().exists(small_.file("run")));
+}
+
 TEST_F(BadInput, ConfigFile) {
   expect_error(keel({"train", small_.file("no.toml")}), 2, "no.toml\" does not exist");
   expect_error(keel({"train", small_.path()}), 2, small_.path());
@@ -185,7 +213,45 @@ TEST_F(BadInput, DamagedCheckpoint) {
 TEST_F(BadInput, CheckpointOfAnotherModel) {
   ASSERT_EQ(small_.train("other", {"--quiet"}).code, 0);
   refused({"train.init=\"" + small_.file("other") + "\"", "model.dim=64"}, 3, "[257, 64]");
-  expect_error(keel({"resume", small_.file("other"), "--set", "model.dim=64"}), 3, "[257, 64]");
+}
+
+TEST_F(BadInput, ResumeUnderAChangedTechnique) {
+  ASSERT_EQ(small_.train("run", {"--quiet"}).code, 0);
+  const std::string run = small_.file("run");
+  const std::string before = real_fs().read_file(run + "/config.toml", kMaxTextBytes);
+  const auto resume = [&](const std::vector<std::string>& sets) {
+    std::vector<std::string> arguments{"resume", run};
+    for (const std::string& s : sets) arguments.insert(arguments.end(), {"--set", s});
+    return keel(arguments);
+  };
+  const auto refused = [&](const std::vector<std::string>& sets, const std::string& text) {
+    expect_error(resume(sets), 2, text);
+    EXPECT_EQ(real_fs().read_file(run + "/config.toml", kMaxTextBytes), before);
+  };
+  const std::string leave = "; leave these keys as they were, or begin a new run:\n  ";
+  refused({"model.norm.kind=layer", "optim.lr=0.5"},
+          "ckpt/step-00000004 does not fit the changed config: it has no "
+          "blocks.0.attention_norm.bias" +
+              leave +
+              "model.norm.kind = \"layer\" (was \"rms\")\n  "
+              "model.norm.bias = true (was false)\n");
+  refused({"model.dim=64"}, "its blocks.0.attention.k.weight is [32, 32], not [64, 64]" + leave +
+                                "model.dim = 64 (was 32)\n");
+  refused({"model.norm.gain=false"}, "its blocks.0.attention_norm.gain would have no place" +
+                                         leave + "model.norm.gain = false (was true)\n");
+  refused({"model.norm.zero_centred=true"}, "the same numbers would stand for other weights" +
+                                                leave +
+                                                "model.norm.zero_centred = true (was false)\n");
+  refused({"model.position.layout=interleaved"}, "the same numbers would stand for other weights");
+  refused({"clip.kind=adagc"}, "it has no clip/average" + leave + "clip.kind = \"adagc\"");
+  const Outcome accepted =
+      resume({"optim.lr=0.5", "model.head.softcap=30", "schedule.final=0.5", "train.steps=5"});
+  EXPECT_EQ(accepted.code, 0) << accepted.err;
+  for (const char* line :
+       {"changed: model.head.softcap = 30.0 (was 0.0)", "changed: train.steps = 5 (was 4)",
+        "changed: optim.lr = 0.5 (was 0.001)", "changed: schedule.final = 0.5 (was 0.1)"}) {
+    EXPECT_NE(accepted.err.find(line), std::string::npos) << accepted.err << "\nlacks\n" << line;
+  }
 }
 
 TEST_F(BadInput, MoreMemoryThanThereIs) {

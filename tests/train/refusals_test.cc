@@ -1,0 +1,192 @@
+// Every combination of techniques that makes no sense, the reason that is given, and that
+// docs/refusals.md lists them all.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+#include "core/error.h"
+#include "io/fs.h"
+#include "train/config.h"
+
+namespace keel::test {
+namespace {
+
+struct Refusal {
+  std::vector<std::string> sets;
+  std::string text;  // key and reason
+};
+
+const std::string kOther = "; set \"plain\" or another model.init.kind";
+
+const std::vector<Refusal>& model_refusals() {
+  static const std::vector<Refusal> all{
+      {{"model.heads=3"},
+       "model.heads: 3 heads do not divide dim 128; choose a divisor, or set model.head_dim"},
+      {{"model.kv_heads=3"}, "model.kv_heads: 3 key-value heads do not divide 4 heads"},
+      {{"model.head_dim=5"},
+       "model.position: rope turns pairs of values, but a head has 5; choose an even head size"},
+      {{"model.norm.gain=false", "model.norm.zero_centred=true"},
+       "model.norm.zero_centred: there is no gain to be stored; leave it out, or set gain = true"},
+      {{"model.norm.kind=batch"},
+       "model.norm.kind: the statistics of a batch tell each token about later ones, so a causal "
+       "model sees the future in training; as a negative control set allow_leak = true"},
+      {{"model.placement.kind=reordered", "model.attention_norm=false"},
+       "model.attention_norm: placement \"reordered\" has no norm in front of attention that could "
+       "be left out; choose \"pre\""},
+      {{"model.placement.kind=post", "model.final_norm=on"},
+       "model.final_norm: \"on\" does not go with placement \"post\": the last block ends in a "
+       "norm, and a second one behind it would norm the same values again"},
+      {{"model.placement.kind=residual_dual", "model.final_norm=off"},
+       "model.final_norm: \"off\" does not go with placement \"residual_dual\": the second stream "
+       "reaches the output through this norm alone"},
+      {{"model.position.kind=alibi", "model.attention.qk_norm={kind='rms', after_rope=true}"},
+       "model.attention.qk_norm.after_rope: the position \"alibi\" does not rotate queries and "
+       "keys; leave it false, or choose model.position.kind = \"rope\""},
+      {{"model.attention.v_norm=true"},
+       "model.attention.v_norm: values are normed as queries and keys are, which have no norm; "
+       "choose a qk_norm.kind"},
+      {{"model.attention.qk_norm.kind=l2", "model.attention.scale=mup"},
+       "model.attention.scale: qk_norm.kind = \"l2\" has a scale of its own (qk_norm.scale); leave "
+       "this one at \"sqrt\""},
+      {{"model.attention.qk_norm.kind=l2", "model.attention.learned_scale=head"},
+       "model.attention.learned_scale: qk_norm.kind = \"l2\" learns a scale already; set "
+       "qk_norm.learned = false, or leave this one at \"none\""},
+      {{"model.position={kind='t5', buckets=8, max_distance=4}"},
+       "model.position.max_distance: must be more than buckets / 2, where buckets of one distance "
+       "end"},
+      {{"model.init={kind='mup', zero_head=true}", "optim.weight_decay=0"},
+       "model.init.zero_head: a tied head is the token table, which cannot start at 0; set "
+       "model.tied = false"},
+      {{"model.init.kind=mup", "model.linear.kind=sigma_reparam", "optim.weight_decay=0"},
+       "model.linear.kind: muP's deviations and rates are those of plain weights, and "
+       "\"sigma_reparam\" makes their size anew" +
+           kOther},
+      {{"model.init.kind=mup", "model.linear.kind=weight_norm", "optim.weight_decay=0"},
+       "model.linear.kind: muP's deviations and rates are those of plain weights, and "
+       "\"weight_norm\" makes their size anew" +
+           kOther}};
+  return all;
+}
+
+const std::string kDecay =
+    "optim.weight_decay: muP's rates fall with the width, and a decay that goes with the rate "
+    "would "
+    "fall with them; set optim.decay = \"independent\" (1e-4 is usual then), or optim.weight_decay "
+    "= 0";
+
+const std::vector<Refusal>& training_refusals() {
+  static const std::vector<Refusal> all{
+      {{"model.init.kind=mup"}, kDecay},
+      {{"model.init.kind=mup", "optim.kind=lion"}, kDecay},
+      {{"model.init.kind=mup", "optim={kind='sgd', weight_decay=0}"},
+       "optim.kind: muP's rates are those for updates of Adam's size, and sgd's are as large as "
+       "the gradients; choose \"adamw\" or another model.init.kind"},
+      {{"model.init.kind=mup", "optim={kind='muon', scale='original'}"},
+       "optim.scale: muP's rates are those for updates of Adam's size, and \"original\" fits "
+       "updates to the width itself; set \"match_rms\" or another model.init.kind"},
+      {{"optim={kind='sgd', momentum=0, nesterov=true}"},
+       "optim.nesterov: needs momentum; set optim.momentum, or nesterov = false"},
+      {{"optim.qk_clip.tau=100", "model.attention.qk_norm.kind=rms"},
+       "optim.qk_clip.tau: QK-norm undoes what QK-clip does to the weights; set optim.qk_clip.tau "
+       "= 0 or model.attention.qk_norm.kind = \"none\""},
+      {{"optim.qk_clip.tau=100", "model.linear.kind=weight_norm"},
+       "optim.qk_clip.tau: model.linear.kind = \"weight_norm\" undoes what QK-clip does to the "
+       "weights; set optim.qk_clip.tau = 0 or model.linear.kind = \"plain\""},
+      {{"schedule={warmup=30, steps=20}"}, "schedule.warmup: 30 is more than schedule.steps = 20"},
+      {{"schedule.warmup=30", "train.steps=20"},
+       "schedule.warmup: 30 warm-up steps do not fit into 20 steps; set schedule.warmup or "
+       "schedule.steps"},
+      {{"schedule={kind='wsd', decay=0.5, warmup=11}", "train.steps=20"},
+       "schedule.warmup: 11 warm-up steps and 10 steps of decay (schedule.decay = 0.5) do not fit "
+       "into 20 steps"},
+      {{"schedule={kind='one_cycle', warmup=3}"},
+       "schedule.warmup: one_cycle rises by itself; set schedule.warmup = 0 (it is 3)"},
+      {{"schedule={kind='slanted_triangular', warmup=3}"},
+       "schedule.warmup: slanted_triangular rises by itself; set schedule.warmup = 0 (it is 3)"},
+      {{"train.batch_warmup.start=4", "train.accumulate=2"},
+       "train.batch_warmup.start: 4 is more than train.accumulate = 2"},
+      {{"train.batch_warmup.start=1", "train.accumulate=2"},
+       "train.batch_warmup.tokens: must be set where batch_warmup.start is"}};
+  return all;
+}
+
+std::vector<Refusal> refusals() {
+  std::vector<Refusal> all = model_refusals();
+  all.insert(all.end(), training_refusals().begin(), training_refusals().end());
+  return all;
+}
+
+std::string error_of(const std::vector<std::string>& sets) {
+  RunConfig config;
+  try {
+    load_config_text("run.toml", "", sets, config);
+  } catch (const ConfigError& e) {
+    return e.what();
+  }
+  return "nothing";
+}
+
+TEST(Refusals, EachWithItsReasonAlone) {
+  for (const Refusal& r : refusals()) {
+    const std::string error = error_of(r.sets);
+    EXPECT_EQ(error.substr(error.find(": ") + 2), r.text) << testing::PrintToString(r.sets);
+  }
+}
+
+TEST(Refusals, AreThoseOfTheDocs) {
+  std::string wanted;
+  for (const Refusal& r : refusals()) {
+    std::string sets;
+    for (const std::string& s : r.sets) sets += (sets.empty() ? "`" : "<br>`") + s + "`";
+    wanted += "| " + sets + " | " + r.text + " |\n";
+  }
+  const std::string page =
+      real_fs().read_file(std::string(KEEL_SOURCE_DIR) + "/docs/refusals.md", 1 << 20);
+  std::string listed;
+  for (size_t at = 0; at < page.size();) {
+    const size_t end = std::min(page.find('\n', at), page.size());
+    const std::string line = page.substr(at, end - at) + "\n";
+    if (line.starts_with("| `")) listed += line;
+    at = end + 1;
+  }
+  EXPECT_EQ(listed, wanted);
+}
+
+// Each with the place where it was written, and rules of all tables at once.
+TEST(Refusals, AllAtOnceWithLineAndColumn) {
+  RunConfig config;
+  try {
+    load_config_text("run.toml",
+                     "[model]\n"
+                     "final_norm = \"on\"\n"
+                     "attention_norm = false\n"
+                     "placement.kind = \"deepnorm\"\n"
+                     "init = {kind = \"mup\", zero_head = true}\n"
+                     "linear.kind = \"weight_norm\"\n"
+                     "[optim]\n"
+                     "qk_clip.tau = 50\n"
+                     "[schedule]\n"
+                     "kind = \"one_cycle\"\n"
+                     "warmup = 5\n",
+                     {"optim.weight_decay=0.1"}, config);
+    FAIL() << "no error";
+  } catch (const ConfigError& e) {
+    const std::string text = e.what();
+    for (const char* line :
+         {"run.toml:2:14: model.final_norm: \"on\" does not go with placement \"deepnorm\"",
+          "run.toml:3:18: model.attention_norm: placement \"deepnorm\" has no norm",
+          "run.toml:5:35: model.init.zero_head: a tied head is the token table",
+          "run.toml:6:15: model.linear.kind: muP's deviations",
+          "run.toml:8:15: optim.qk_clip.tau: model.linear.kind = \"weight_norm\" undoes",
+          "--set: optim.weight_decay: muP's rates fall",
+          "run.toml:11:10: schedule.warmup: one_cycle rises by itself"}) {
+      EXPECT_NE(text.find(line), std::string::npos) << text << "\nlacks\n" << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace keel::test
