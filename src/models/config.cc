@@ -95,6 +95,12 @@ void ModelConfig::validate(Errors& errors) const {
                "a tied head is the token table, which cannot start at 0; set "
                "model.tied = false");
   }
+  if (init.kind() == "mup" && head.bias) {
+    errors.add(
+        "head.bias",
+        "muP multiplies what the head makes by 1 / width, and would shrink the bias with it; "
+        "leave it false");
+  }
   if (attention.kind() == "softmax") validate_softmax(errors);
   const int64_t hd = head_dim_in_force();
   if (position.kind() == "rope" && (head_dim != 0 || dim % heads == 0) && hd % 2 != 0) {
