@@ -102,6 +102,12 @@ void ModelConfig::validate(Errors& errors) const {
                     "their size anew; set \"plain\" or another model.init.kind",
                     linear.kind()));
   }
+  if (init.kind() == "mup" && head.bias) {
+    errors.add(
+        "head.bias",
+        "muP multiplies what the head makes by 1 / width, and would shrink the bias with it; "
+        "leave it false");
+  }
   if (attention.kind() == "softmax") validate_softmax(errors);
   const int64_t hd = head_dim_in_force();
   if (position.kind() == "rope" && (head_dim != 0 || dim % heads == 0) && hd % 2 != 0) {

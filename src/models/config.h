@@ -15,8 +15,10 @@ namespace keel {
 
 // The table [model.head].
 struct HeadConfig final : Config {
+  bool bias = false;
   double softcap = 0;
   void fields(Fields& f) override {
+    f("bias", bias, "a bias of each token's logit, which starts at 0");
     f("softcap", softcap, "c of c tanh(logit / c) on the output logits (arXiv 2408.00118); 0: none",
       at_least(0));
   }

@@ -27,6 +27,7 @@ Decoder::Decoder(const ModelConfig& config, int64_t vocab, DeviceKind device, DT
     final_norm_ = norms().make(config_.norm, {parameters_, "final_norm", dim});
   }
   if (!config_.tied) head_ = parameters_.add("head.weight", {vocab, dim}, Role::kHead);
+  if (config_.head.bias) head_bias_ = parameters_.add("head.bias", {vocab}, Role::kBias);
   parameters_.allocate();
 }
 
@@ -72,7 +73,7 @@ HeadOptions Decoder::head_options() const {
 
 Var Decoder::logits_of(const Var& hidden) const {
   const HeadOptions o = head_options();
-  const Var product = linear(hidden, head(), {}, DType::kF32);
+  const Var product = linear(hidden, head(), head_bias(), DType::kF32);
   return o.plain() ? product : softcap(product, o.scale, o.softcap);
 }
 

@@ -26,6 +26,8 @@ class Decoder {
   Var hidden(Pass& pass) const;
   // [v, d]: the head's weight (the embedding table when tied).
   Var head() const { return head_ ? head_.var() : embedding_.var(); }
+  // f32 [v], or empty.
+  Var head_bias() const { return head_bias_.var(); }
   // What the head does to its product besides.
   HeadOptions head_options() const;
   // f32 [..., v], of what hidden() gave or a part of it.
@@ -57,7 +59,7 @@ class Decoder {
   ModelConfig config_;
   int64_t vocab_;
   Parameters parameters_;
-  ParameterRef embedding_, head_;
+  ParameterRef embedding_, head_, head_bias_;
   std::unique_ptr<Init> init_;
   std::unique_ptr<Position> position_;
   std::vector<Block> blocks_;

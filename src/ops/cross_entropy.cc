@@ -49,6 +49,7 @@ Tensor part(const Tensor& t, int64_t begin, int64_t end) {
 // One call of head_loss.
 struct HeadPass {
   Tensor weight;               // [v, c]
+  Tensor bias;                 // [v], or empty
   Tensor x, targets, weights;  // x [n, c], targets and weights [n]
   const StepState* state;
   CrossEntropy out;
@@ -62,7 +63,8 @@ struct HeadPass {
     Tensor dz = part(dlogits, 0, end - begin);
     count_flops(2 * (end - begin) * weight.size());
     on_device(x, [&](auto& dev) {
-      gemm(dev, {.a = x.slice(0, begin, end), .b = weight, .c = z, .b_transposed = true});
+      gemm(dev,
+           {.a = x.slice(0, begin, end), .b = weight, .c = z, .b_transposed = true, .bias = bias});
       kernel::cross_entropy_fwd(dev, {z,
                                       targets.slice(0, begin, end),
                                       part(weights, begin, end),
@@ -78,46 +80,50 @@ struct HeadPass {
   }
 };
 
-void head_in_one(HeadPass& pass, const Var& x, const Var& weight, bool gradient) {
+void head_in_one(HeadPass& pass, const Var& x, const Var& weight, const Var& bias, bool gradient) {
   const int64_t n = pass.x.dim(0);
   Tensor dlogits = pass.forward(0, n);
   pass.logits = pass.dlogits = Tensor();
   if (!gradient) return;
-  record("head_loss", {&pass.out.loss}, {x, weight},
+  record("head_loss", {&pass.out.loss}, {x, weight, bias},
          [saved = Saved(x), weight = weight.t, dlogits = std::move(dlogits)](Node& node) {
            const Tensor dy = node.dy();
            on_device(dy, [&](auto& dev) { kernel::scale_by(dev, {dlogits, dy}); });
            const Tensor x_again = as_matrix(saved.get());
            Grad dx = node.grad_of(0);
            if (dx) dx.t = as_matrix(dx.t);
+           bias_gradient(dlogits, node.grad_of(2));
            linear_gradients(dlogits, x_again, weight, dx, node.grad_of(1));
          });
 }
 
-void head_in_chunks(HeadPass& pass, const Var& x, const Var& weight, int64_t chunk) {
+void head_in_chunks(HeadPass& pass, const Var& x, const Var& weight, const Var& bias,
+                    int64_t chunk) {
   const int64_t n = pass.x.dim(0);
-  Node* node = record("head_loss", {&pass.out.loss}, {x, weight},
+  Node* node = record("head_loss", {&pass.out.loss}, {x, weight, bias},
                       [chunks = (n + chunk - 1) / chunk](Node& self) {
                         const Tensor dy = self.dy();
                         on_device(dy, [&](auto& dev) { kernel::require_one(dev, {dy, chunks}); });
                       });
-  Grad dx, dweight;
+  Grad dx, dweight, dbias;
   if (node) {
     dx = node->grad_of(0);
     dweight = node->grad_of(1);
+    dbias = node->grad_of(2);
   }
   if (dx) dx.t = as_matrix(dx.t);
   for (int64_t begin = 0; begin < n; begin += chunk) {
     const int64_t end = std::min(begin + chunk, n);
     Tensor dz = pass.forward(begin, end);
     if (!node) continue;
+    bias_gradient(dz, dbias);
     linear_gradients(dz, pass.x.slice(0, begin, end), pass.weight, {part(dx.t, begin, end), dx.add},
                      dweight);
-    dweight.add = true;
+    dweight.add = dbias.add = true;
   }
 }
 
-void check_head(const Tensor& x, const Tensor& weight) {
+void check_head(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_axes("head_loss", "weight", weight, 2);
   check_contiguous("head_loss", "x", x);
   if (x.dim(-1) != weight.dim(1)) {
@@ -128,6 +134,12 @@ void check_head(const Tensor& x, const Tensor& weight) {
     throw ShapeError(fmt::format("head_loss: x is {}, weight is {}; cast one of them",
                                  name_of(x.dtype()), name_of(weight.dtype())));
   }
+  if (!bias) return;
+  if (bias.dtype() == DType::kF32 && bias.shape() == Shape{weight.dim(0)} && bias.contiguous()) {
+    return;
+  }
+  throw ShapeError(fmt::format("head_loss: bias is {} {}, must be f32 [{}]", name_of(bias.dtype()),
+                               bias.shape().str(), weight.dim(0)));
 }
 
 }  // namespace
@@ -167,17 +179,18 @@ int64_t head_chunk_rows(int64_t rows, int64_t vocab, int64_t dim) {
 
 CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
                        const Tensor& weights, const StepState* state, int64_t chunk_rows,
-                       const HeadOptions& options) {
-  check_head(x.t, weight.t);
+                       const HeadOptions& options, const Var& bias) {
+  check_head(x.t, weight.t, bias.t);
   const int64_t n = x.t.rows(), vocab = weight.t.dim(0);
   check_labels("head_loss", targets, weights, n, vocab);
   const int64_t chunk =
       std::min(n, chunk_rows > 0 ? chunk_rows : head_chunk_rows(n, vocab, weight.t.dim(1)));
-  const Var inputs[] = {x, weight};
+  const Var inputs[] = {x, weight, bias};
   const bool gradient = Tape::current().recording() && any_gradient(inputs);
 
   const DeviceKind device = x.t.device();
   HeadPass pass{weight.t,
+                bias.t,
                 as_matrix(x.t),
                 targets.view({n}),
                 weights ? weights.view({n}) : weights,
@@ -192,9 +205,9 @@ CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
     pass.dlogits = bf16 ? empty({chunk, vocab}, DType::kBf16, device) : pass.logits;
   }
   if (n <= chunk)
-    head_in_one(pass, x, weight, gradient);
+    head_in_one(pass, x, weight, bias, gradient);
   else
-    head_in_chunks(pass, x, weight, chunk);
+    head_in_chunks(pass, x, weight, bias, chunk);
   sum_rows(pass.out, pass.objective, weights, state);
   return pass.out;
 }

@@ -36,18 +36,18 @@ struct CrossEntropy {
 CrossEntropy cross_entropy(const Var& logits, const Tensor& targets, const Tensor& weights,
                            const StepState* state);
 
-// The same for logits = x weight^T, of which only a chunk of rows exists at a time: x [..., c] and
-// weight [v, c], both f32 or both bf16. A chunk has chunk_rows rows (0: head_chunk_rows(), by the
-// shape).
+// The same for logits = x weight^T + bias, of which only a chunk of rows exists at a time: x
+// [..., c] and weight [v, c], both f32 or both bf16; bias f32 [v], or empty. A chunk has chunk_rows
+// rows (0: head_chunk_rows(), by the shape).
 //
 // One chunk: the gradients of x and weight are made in backward, as everywhere. More chunks, and a
 // gradient is wanted: each chunk's logits become their gradient, and this is multiplied into the
-// gradients of x and weight at once, during the forward pass; so a parameter's gradient must be set
-// to unwritten before the forward pass, not after it, and the gradient of the loss itself must then
-// be 1 (a factor belongs into the weights), else backward throws ShapeError.
+// gradients of x, weight and bias at once, during the forward pass; so a parameter's gradient must
+// be set to unwritten before the forward pass, not after it, and the gradient of the loss itself
+// must then be 1 (a factor belongs into the weights), else backward throws ShapeError.
 CrossEntropy head_loss(const Var& x, const Var& weight, const Tensor& targets,
                        const Tensor& weights, const StepState* state, int64_t chunk_rows = 0,
-                       const HeadOptions& options = {});
+                       const HeadOptions& options = {}, const Var& bias = {});
 
 // Rows of a chunk: all rows, or equal chunks of a multiple of 16 rows, so that the f32 logits of
 // one take at most kHeadChunkBytes or as much as the weight, whichever is more (but never fewer

@@ -41,13 +41,6 @@ Shape with_last(const Shape& s, int64_t last) {
 
 Tensor as_matrix(const Tensor& x) { return x.view({x.rows(), x.dim(-1)}); }
 
-void bias_gradient(const Tensor& dy, const Grad& dbias) {
-  if (!dbias) return;
-  const int64_t chunks = (dy.dim(0) + kernel::kSumRows - 1) / kernel::kSumRows;
-  Tensor partial = empty({chunks, dy.dim(1)}, DType::kF32, dy.device());
-  on_device(dy, [&](auto& dev) { kernel::column_sum(dev, {dy, dbias, partial}); });
-}
-
 }  // namespace
 
 void linear_gradients(const Tensor& dy, const Tensor& x, const Tensor& weight, const Grad& dx,
@@ -61,6 +54,13 @@ void linear_gradients(const Tensor& dy, const Tensor& x, const Tensor& weight, c
     if (dweight) gemm(dev, to_weight);
     if (dx) gemm(dev, to_x);
   });
+}
+
+void bias_gradient(const Tensor& dy, const Grad& dbias) {
+  if (!dbias) return;
+  const int64_t chunks = (dy.dim(0) + kernel::kSumRows - 1) / kernel::kSumRows;
+  Tensor partial = empty({chunks, dy.dim(1)}, DType::kF32, dy.device());
+  on_device(dy, [&](auto& dev) { kernel::column_sum(dev, {dy, dbias, partial}); });
 }
 
 Var linear(const Var& x, const Var& weight, const Var& bias, DType out_type) {

@@ -16,6 +16,9 @@ Var linear(const Var& x, const Var& weight, const Var& bias);
 void linear_gradients(const Tensor& dy, const Tensor& x, const Tensor& weight, const Grad& dx,
                       const Grad& dweight);
 
+// dbias (+)= the column sums of dy [rows, n] in a fixed order; nothing if it is empty.
+void bias_gradient(const Tensor& dy, const Grad& dbias);
+
 namespace kernel {
 // out[j] (+)= sum over rows of dy[row][j], in chunks fixed by the shape.
 struct ColumnSum {

@@ -32,7 +32,7 @@ class CausalLm final : public Task {
     }
     CrossEntropy ce =
         head_loss(reshape(hidden, {n, hidden.t.dim(-1)}), model.head(), batch.targets.view({n}),
-                  batch.weights.view({n}), state, 0, options);
+                  batch.weights.view({n}), state, 0, options, model.head_bias());
     return {ce.loss, ce.rows};
   }
 

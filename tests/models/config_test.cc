@@ -57,6 +57,17 @@ TEST(BiasConfig, SitesOverrideTheModel) {
       [] { tiny({"biases.q=yes"}); });
 }
 
+TEST(HeadConfig, EveryMemberIsAKey) { harness::expect_all_walked<HeadConfig>("head"); }
+
+TEST(HeadConfig, ABiasDoesNotGoWithMup) {
+  expect_error<ConfigError>(
+      "--set: head.bias: muP multiplies what the head makes by 1 / width, and would shrink the "
+      "bias with it; leave it false",
+      [] {
+        tiny({"head.bias=true", "init.kind=mup"});
+      });
+}
+
 TEST(FinalNorm, AsThePlacementHasItOrAsTold) {
   EXPECT_EQ(names({}, "final_norm").size(), 1u);
   EXPECT_EQ(names({"final_norm=off"}, "final_norm").size(), 0u);

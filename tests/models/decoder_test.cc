@@ -65,7 +65,8 @@ struct Tiny {
   CrossEntropy cross_entropy() const {
     Pass p = pass();
     const Var hidden = reshape(model.hidden(p), {kRows * kTime, model.config().dim});
-    return head_loss(hidden, model.head(), targets, {}, nullptr, 0, model.head_options());
+    return head_loss(hidden, model.head(), targets, {}, nullptr, 0, model.head_options(),
+                     model.head_bias());
   }
   double loss() const {
     NoGrad off;
@@ -174,6 +175,8 @@ TEST(Decoder, GradientsOfTheOtherForms) {
   check_gradients({"attention.qk_norm.kind=layer", "attention.qk_norm.bias=false", "kv_heads=1"});
   check_gradients({"placement.kind=post", "position.kind=learned", "kv_heads=4", "head_dim=6"});
   check_gradients({"head.softcap=2", "init.kind=mup", "init.base_dim=8", "init.deviation=0.2"});
+  check_gradients({"head.bias=true", "head.softcap=2"});
+  check_gradients({"head.bias=true", "tied=false", "bias=true"});
   check_gradients({"linear.kind=weight_norm", "ffn.kind=gelu", "tied=false"});
   check_gradients({"linear.kind=sigma_reparam", "linear.gamma=one", "kv_heads=1"});
 }
@@ -250,6 +253,33 @@ TEST(Decoder, LogitsAreCapped) {
   }
   const std::vector<float> mup = logits({"init.kind=mup", "init.base_dim=16", "init.output=3"});
   for (size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(mup[i], 3 * plain[i], 1e-5);
+}
+
+// The bias is one more parameter, starts at 0, and is added in front of the cap.
+TEST(Decoder, LogitsHaveABias) {
+  const auto logits = [](const std::vector<std::string>& sets, float bias) {
+    NoGrad off;
+    const Tiny t(sets);
+    for (const Parameter& p : t.model.parameters().list()) {
+      if (p.name != "head.bias") continue;
+      for (int64_t i = 0; i < kVocab; ++i) p.weight.data<float>()[i] = bias * float(i);
+    }
+    Pass p = t.pass();
+    return to_host(t.model.logits(p).t);
+  };
+  const std::vector<float> plain = logits({}, 0);
+  EXPECT_EQ(logits({"head.bias=true"}, 0), plain);
+  const std::vector<float> with = logits({"head.bias=true"}, 0.1f);
+  const std::vector<float> capped = logits({"head.bias=true", "head.softcap=0.5"}, 0.1f);
+  for (size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_NEAR(with[i], double(plain[i]) + 0.1 * double(i % kVocab), 1e-5);
+    EXPECT_NEAR(capped[i], 0.5 * std::tanh(double(with[i]) / 0.5), 1e-6);
+  }
+  Decoder fresh(tiny({"head.bias=true"}), kVocab, DeviceKind::kCpu, DType::kF32);
+  fresh.initialise(3);
+  const Parameter& last = fresh.parameters().list().back();
+  EXPECT_EQ(last.name, "head.bias");
+  EXPECT_EQ(to_host(last.weight), std::vector<float>(kVocab));
 }
 
 TEST(Decoder, LinearsStartAsThePlainOnes) {
