@@ -67,7 +67,10 @@ const std::vector<Refusal>& model_refusals() {
       {{"model.init.kind=mup", "model.linear.kind=weight_norm", "optim.weight_decay=0"},
        "model.linear.kind: muP's deviations and rates are those of plain weights, and "
        "\"weight_norm\" makes their size anew" +
-           kOther}};
+           kOther},
+      {{"model.init.kind=mup", "model.head.bias=true", "optim.weight_decay=0"},
+       "model.head.bias: muP multiplies what the head makes by 1 / width, and would shrink the bias "
+       "with it; leave it false"}};
   return all;
 }
 
