@@ -108,7 +108,7 @@ std::string chain_svg(const BlockChain& chain, double& x, double y) {
 }
 
 std::string centred_svg(const BlockPart& p, double& y) {
-  const std::string s = box_svg(p, kStream - width_of(p) / 2, y);
+  std::string s = box_svg(p, kStream - width_of(p) / 2, y);
   y += kRow;
   return s;
 }
