@@ -6,10 +6,10 @@ JOBS ?= $(shell nproc)
 SOURCES = $(shell git ls-files 'src/*' 'tests/*' 'bench/*' | grep -E '\.(h|cc|cu|cuh)$$')
 export PRESET JOBS
 
-.PHONY: help setup build cuda demo test test-all bench tune format check clean
+.PHONY: help setup build cuda demo test test-all bench bench-techniques tune format check clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup:  ## install what is missing from Debian's packages
 	tools/setup.sh
@@ -40,6 +40,9 @@ test-all:  ## also what takes long or needs PyTorch and TensorBoard
 bench: build  ## speed beside PyTorch and beside the floors of this machine
 	@tools/setup.sh bench
 	tools/bench.sh
+
+bench-techniques: build  ## what each technique costs beside the step without it (ARGS="--only norm --rounds 3")
+	python3 tools/bench_techniques.py build/keel $(ARGS)
 
 tune: build  ## measure the choices of GEMM form and write the committed table
 	tools/tune.sh

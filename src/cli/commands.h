@@ -41,6 +41,14 @@ struct BenchArgs {
   int64_t steps = 20;  // that are measured
   bool json = false;
 };
+struct CoordCheckArgs {
+  std::string config;
+  std::vector<std::string> sets;
+  std::vector<int64_t> widths{64, 128, 256, 512};
+  int64_t steps = 10, seeds = 3;
+  std::string out;  // an .svg file; empty: no picture
+  bool json = false;
+};
 struct ReportArgs {
   std::vector<std::string> runs;
   std::string out;
@@ -88,9 +96,9 @@ struct TextArgs {
 };
 
 using Command = std::variant<TrainArgs, ResumeArgs, EvalArgs, GenerateArgs, PlanArgs, BenchArgs,
-                             ReportArgs, ConfigShowArgs, ConfigCheckArgs, ConfigSchemaArgs,
-                             ConfigDiffArgs, RunsLsArgs, RunsCompareArgs, DataInspectArgs,
-                             DataShowArgs, TechniquesArgs, VersionArgs, TextArgs>;
+                             CoordCheckArgs, ReportArgs, ConfigShowArgs, ConfigCheckArgs,
+                             ConfigSchemaArgs, ConfigDiffArgs, RunsLsArgs, RunsCompareArgs,
+                             DataInspectArgs, DataShowArgs, TechniquesArgs, VersionArgs, TextArgs>;
 
 // ConfigError that says what is wrong with the command line, with a suggestion where a word looks
 // like a slip.
@@ -106,6 +114,7 @@ int run(const EvalArgs& args);
 int run(const GenerateArgs& args);
 int run(const PlanArgs& args);
 int run(const BenchArgs& args);
+int run(const CoordCheckArgs& args);
 int run(const ReportArgs& args);
 int run(const ConfigShowArgs& args);
 int run(const ConfigCheckArgs& args);

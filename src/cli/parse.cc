@@ -51,6 +51,7 @@ class Parser {
   GenerateArgs generate_;
   PlanArgs plan_;
   BenchArgs bench_;
+  CoordCheckArgs coordcheck_;
   ReportArgs report_;
   ConfigShowArgs config_show_;
   ConfigCheckArgs config_check_;
@@ -162,6 +163,20 @@ void Parser::look_commands() {
       ->option_text("N");
   add_sets(c, bench_.sets);
   c->add_flag("--json", bench_.json, kJsonHelp);
+
+  c = command(app_, "coordcheck", "whether activations keep their size with width", coordcheck_);
+  positional(c, "CONFIG", coordcheck_.config, "TOML file; other widths in proportion");
+  c->add_option("--widths", coordcheck_.widths, "values of model.dim (64,128,256,512)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("N,N,...");
+  c->add_option("--steps", coordcheck_.steps, "steps of training at each width (10)")
+      ->option_text("N");
+  c->add_option("--seeds", coordcheck_.seeds, "models at each width (3)")->option_text("N");
+  add_sets(c, coordcheck_.sets);
+  c->add_flag("--json", coordcheck_.json, kJsonHelp);
+  c->add_option("-o,--output", coordcheck_.out, "also a picture: an .svg file")
+      ->option_text("FILE");
 
   c = command(app_, "report", "one page, or a picture, of runs", report_);
   positionals(c, "RUN", report_.runs, "runs");

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/philox.h"
+#include "nn/observer.h"
+#include "ops/add.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
@@ -50,7 +52,15 @@ void Decoder::initialise(uint64_t seed) {
   parameters_.fill(*init_, seed, config_.placement_options().branch_init(config_.layers));
 }
 
-Var Decoder::hidden(Pass& pass) const {
+void Decoder::observed_block(size_t layer, Stream& s, Pass& pass, PassObserver& observer) const {
+  const Block& b = blocks_[layer];
+  const int64_t i = static_cast<int64_t>(layer);
+  b.placement->block(s, Observed(*b.mixer, "attention", i, observer),
+                     Observed(*b.ffn, "ffn", i, observer), pass);
+  observer.see("stream", i, s.branch_btd ? add(s.x_btd, s.branch_btd) : s.x_btd);
+}
+
+Var Decoder::hidden(Pass& pass, PassObserver* observer) const {
   parameters_.begin_pass(pass.step != nullptr);
   Stream s;
   s.x_btd = embedding(pass.tokens, embedding_.var(), position_ ? position_->table() : Var(),
@@ -60,7 +70,15 @@ Var Decoder::hidden(Pass& pass) const {
   if (pass.step) {
     s.x_btd = dropout(s.x_btd, {static_cast<float>(config_.dropout), embedding_stream_, pass.step});
   }
-  for (const Block& b : blocks_) b.placement->block(s, *b.mixer, *b.ffn, pass);
+  if (observer) observer->see("embedding", 0, s.x_btd);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& b = blocks_[i];
+    if (observer) {
+      observed_block(i, s, pass, *observer);
+    } else {
+      b.placement->block(s, *b.mixer, *b.ffn, pass);
+    }
+  }
   return blocks_.back().placement->finish(s, final_norm_.get(), parameters_.compute());
 }
 

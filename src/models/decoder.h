@@ -12,6 +12,8 @@
 
 namespace keel {
 
+struct PassObserver;  // nn/observer.h
+
 class Decoder {
  public:
   // Parameters are laid out, not filled. `vocab`: token ids in force. Throws MemoryError.
@@ -23,7 +25,8 @@ class Decoder {
   void initialise(uint64_t seed);
 
   // [b, t, d] in the compute dtype: what the head reads. DataError for a token outside the table.
-  Var hidden(Pass& pass) const;
+  // An observer is shown what the parts give.
+  Var hidden(Pass& pass, PassObserver* observer = nullptr) const;
   // [v, d]: the head's weight (the embedding table when tied).
   Var head() const { return head_ ? head_.var() : embedding_.var(); }
   // f32 [v], or empty.
@@ -55,6 +58,7 @@ class Decoder {
     std::unique_ptr<Sublayer> ffn;
   };
   Block make_block(int64_t layer);
+  void observed_block(size_t layer, Stream& s, Pass& pass, PassObserver& observer) const;
 
   ModelConfig config_;
   int64_t vocab_;
