@@ -14,6 +14,12 @@ constexpr Technique kHeads[] = {
      .line = "the output head is the token table",
      .what = "false: a matrix of its own. Tied, the table's scale is also that of the logits.",
      .formula = "z = E norm(x)"},
+    {.name = "head_bias",
+     .on = "model.head.bias=true",
+     .line = "a bias of the output head, one value a token",
+     .what =
+         "It learns how frequent each token is, which without it takes a direction of the stream.",
+     .formula = "z = E norm(x) + b"},
     {.name = "output_softcap",
      .on = "model.head.softcap=30",
      .line = "output logits are bent below a cap",
