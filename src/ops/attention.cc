@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "ops/check.h"
+#include "ops/copy.h"
 
 namespace keel {
 namespace {
@@ -73,6 +74,16 @@ void check_distance_term(const AttentionArgs& args, const Tensor& q) {
       name_of(dk.dtype()), dk.shape().str(), name_of(q.dtype()), distances, q.dim(2), q.dim(3)));
 }
 
+void check_entropy(const AttentionArgs& args) {
+  if (args.entropy_weight == 0.0f) return;
+  if (!(args.entropy_floor >= 0.0f)) {
+    throw ConfigError(
+        fmt::format("attention: entropy_floor is {}, must be at least 0", args.entropy_floor));
+  }
+  if (args.sink) throw ConfigError("attention: entropy_weight does not go with a sink");
+  if (args.clips()) throw ConfigError("attention: entropy_weight does not go with a clip");
+}
+
 void check_args(const AttentionArgs& args, const Tensor& q) {
   const auto fail = [](const char* name, auto value, const char* wanted) {
     throw ConfigError(fmt::format("attention: {} is {}, must be {}", name, value, wanted));
@@ -83,6 +94,7 @@ void check_args(const AttentionArgs& args, const Tensor& q) {
   if (args.query_offset < 0) fail("query_offset", args.query_offset, "0 or positive");
   if (!(args.clip_high >= 1.0f)) fail("clip_high", args.clip_high, "at least 1");
   if (!(args.clip_low <= 0.0f)) fail("clip_low", args.clip_low, "at most 0");
+  check_entropy(args);
   check_heads("sink", args.sink.t, q.dim(2));
   if (args.log_scale.t.shape() != Shape{1}) check_heads("log_scale", args.log_scale.t, q.dim(2));
   check_distance_bias(args, q);
@@ -117,10 +129,19 @@ int64_t query_tiles(const Tensor& q) {
 
 struct Kept {
   Saved q, k, v;
-  Tensor o, lse;
+  Tensor o, lse, row_entropy;
   AttentionArgs args;
   int64_t flops;
 };
+
+// The gradient of o; zeros where only the penalty has one.
+Tensor output_gradient(Node& n, const Tensor& o) {
+  Tensor dy = n.dy();
+  if (dy) return dy;
+  dy = empty(o.shape(), o.dtype(), o.device());
+  on_device(dy, [&](auto& dev) { kernel::fill(dev, {dy, 0.0f}); });
+  return dy;
+}
 
 void backward(Node& n, const Kept& s) {
   const Tensor q = s.q.get(), k = s.k.get(), v = s.v.get();
@@ -132,6 +153,7 @@ void backward(Node& n, const Kept& s) {
     partial = empty({2 * k.dim(0) * k.dim(2), splits, k.dim(1), width}, DType::kF32, q.device());
   }
   count_flops(2 * s.flops);
+  const Tensor dy = output_gradient(n, s.o), dpenalty = s.row_entropy ? n.dy(1) : Tensor();
   // In the order in which the kernel writes them: one value may be passed as several inputs.
   const Grad ddistance_query = n.grad_of(6);
   const Grad dq = n.grad_of(0), dk = n.grad_of(1), dv = n.grad_of(2);
@@ -151,7 +173,7 @@ void backward(Node& n, const Kept& s) {
     key_partial = empty({q.dim(0) * splits, q.dim(2), rows, width}, DType::kF32, q.device());
   }
   on_device(q, [&](auto& dev) {
-    kernel::attention_bwd(dev, {n.dy(),
+    kernel::attention_bwd(dev, {dy,
                                 q,
                                 k,
                                 v,
@@ -170,7 +192,9 @@ void backward(Node& n, const Kept& s) {
                                 bias_partial,
                                 ddistance_query,
                                 ddistance_key,
-                                key_partial});
+                                key_partial,
+                                dpenalty ? s.row_entropy : Tensor(),
+                                dpenalty});
   });
 }
 
@@ -182,20 +206,32 @@ Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArg
   const int64_t batch = q.t.dim(0), tq = q.t.dim(1), heads = q.t.dim(2);
   const DeviceKind device = q.t.device();
   Tensor o = empty(q.shape(), q.t.dtype(), device);
-  Tensor lse = empty({batch, heads, tq}, DType::kF32, device), stats;
+  Tensor lse = empty({batch, heads, tq}, DType::kF32, device), stats, row_entropy, penalty;
+  if (args.entropy_weight != 0.0f) {
+    row_entropy = empty({batch, heads, tq}, DType::kF32, device);
+    penalty = empty({1}, DType::kF32, device);
+  }
   if (args.probe) {
     stats = empty({batch, heads, query_tiles(q.t), 3}, DType::kF32, device);
   }
   const int64_t flops = 4 * batch * heads * q.t.dim(3) * visible_pairs(args, tq, k.t.dim(1));
   count_flops(flops);
   on_device(q.t, [&](auto& dev) {
-    kernel::attention_fwd(dev, {q.t, k.t, v.t, o, lse, args, stats});
+    kernel::attention_fwd(dev, {q.t, k.t, v.t, o, lse, args, stats, row_entropy});
+    if (penalty) kernel::entropy_penalty(dev, {row_entropy, args, penalty});
   });
-  Attention result{Var(o), lse};
-  record("attention", {&result.o},
-         {q, k, v, args.sink, args.log_scale, args.distance_bias, args.distance_query,
-          args.distance_key},
-         [kept = Kept{q, k, v, o, lse, args, flops}](Node& n) { backward(n, kept); });
+  Attention result{Var(o), lse, Var(penalty)};
+  const auto put = [&](std::initializer_list<Var*> outputs) {
+    record(
+        "attention", outputs,
+        {q, k, v, args.sink, args.log_scale, args.distance_bias, args.distance_query,
+         args.distance_key},
+        [kept = Kept{q, k, v, o, lse, row_entropy, args, flops}](Node& n) { backward(n, kept); });
+  };
+  if (penalty)
+    put({&result.o, &result.penalty});
+  else
+    put({&result.o});
   return result;
 }
 

@@ -63,6 +63,12 @@ struct AttentionArgs {
   // Weights stretched and cut after the softmax: clip((high - low) p + low, 0, 1) (Bondarenko et
   // al., arXiv 2306.12929). high >= 1, low <= 0; 1 and 0 change nothing.
   float clip_high = 1.0f, clip_low = 0.0f;
+  // A term of the loss that keeps weights spread out, returned as Attention::penalty unless
+  // entropy_weight is 0: entropy_weight * step->loss_scale (1 without a step) * the sum over rows
+  // (sequence, head, query that sees a key) of max(0, entropy_floor - H), H the entropy in nats of
+  // a row's weights before dropout. With the weights p = softmax(s) its gradient is
+  // dL/ds_j = factor p_j (ln p_j + H) in rows below the floor. Not with a sink or a clip.
+  float entropy_weight = 0.0f, entropy_floor = 0.0f;
   bool clips() const { return clip_high != 1.0f || clip_low != 0.0f; }
 };
 constexpr int64_t kDistancePad = 64;
@@ -70,6 +76,7 @@ constexpr int64_t kDistancePad = 64;
 struct Attention {
   Var o;       // [b, tq, heads, hd], contiguous, dtype of q
   Tensor lse;  // f32 [b, heads, tq]: log of the sum of exp(score); -inf where no key is visible
+  Var penalty = {};  // f32 [1], or empty: see entropy_weight
 };
 
 // q [b, tq, heads, hd], k and v [b, tk, kv_heads, hd]: one dtype (f32 or bf16), any strides, last
@@ -86,6 +93,14 @@ struct AttentionFwd {
   AttentionArgs args;
   Tensor
       stats;  // f32 [b, heads, query tiles, 3]: largest |score|, sum of entropies, rows; or empty
+  Tensor row_entropy =
+      {};  // f32 [b, heads, tq]: of each row, infinite where no key is visible; or empty
+};
+// What entropy_weight says, from the entropies; in a fixed order.
+struct EntropyPenalty {
+  Tensor row_entropy;
+  AttentionArgs args;
+  Tensor y;  // f32 [1]
 };
 struct AttentionBwd {
   Tensor dy, q, k, v, o, lse;
@@ -98,6 +113,7 @@ struct AttentionBwd {
   Tensor bias_partial;  // f32 [b splits, heads, row of distance_bias], or empty
   Grad ddistance_query, ddistance_key;
   Tensor key_partial;  // f32 [b splits, heads, n, head_dim padded]: sums of ddistance_key; or empty
+  Tensor row_entropy, dpenalty;  // of AttentionFwd; f32 [1]; both empty without a penalty
 };
 constexpr int64_t kQueryTile = 64;
 constexpr int64_t kHeadPad = 16;  // head_dim is padded to a multiple of it in working memory
@@ -107,6 +123,7 @@ int64_t attention_splits(int64_t batch, int64_t kv_heads, int64_t group, int64_t
 
 void attention_fwd(Cpu&, const AttentionFwd&);
 void attention_bwd(Cpu&, const AttentionBwd&);
+void entropy_penalty(Cpu&, const EntropyPenalty&);
 }  // namespace kernel
 
 }  // namespace keel

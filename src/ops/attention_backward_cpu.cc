@@ -40,22 +40,27 @@ struct Scratch {
   }
 };
 
-// Of each query of a tile: lse (0 where no key is visible), and -scale * sum(dy * o).
+// Of each query of a tile: lse (0 where no key is visible), and -scale * sum(dy * o). With an
+// entropy penalty of factor g in this row, dot has scale g H in it and pull is scale g ln 2: of the
+// logarithm to base 2 of a weight.
 struct RowTerms {
   alignas(64) float lse[kTile];
   alignas(64) float dot[kTile];
+  alignas(64) float pull[kTile];
 };
 
 // Scores become weights, gradients of weights become gradients of scores (times scale):
 // p = exp(s - lse), ds = scale p (dp - dot). Dropped weights end as 0 but keep their -dot.
 // With slopes the gradient goes on to the scores before the passes. distances: where the gradient
-// after them is added for each distance (times scale), or null.
-template <bool Whole, bool Drop>
+// after them is added for each distance (times scale), or null. Entropy: + p pull log2 p.
+template <bool Whole, bool Drop, bool Entropy>
 void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale, const Scratch& s,
                      bool slopes, float* distances) {
   const int64_t at = j * kLanes;
   const int64_t begin = Whole ? 0 : t.begin(j), end = Whole ? t.keys : t.end(j);
   const Vec lse = load(rows.lse + at), dot = load(rows.dot + at);
+  Vec pull(0.0f);
+  if constexpr (Entropy) pull = load(rows.pull + at);
   const auto clear = [&](int64_t k) {
     store(s.weights + k * kTile + at, Vec(0.0f));
     store(s.gradients + k * kTile + at, Vec(0.0f));
@@ -65,14 +70,18 @@ void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale
     const int64_t i = k * kTile + at;
     Vec p = load(s.weights + i);
     if constexpr (!Whole) p = select(t.sees(j, k), p, Vec(kHidden));
-    p = exp2((p - lse) * Vec(kLog2E));
+    const Vec log2_p = (p - lse) * Vec(kLog2E);
+    p = exp2(log2_p);
     Vec dp = load(s.gradients + i), kept = p;
     if constexpr (Drop) {
       const VecInt keep = load(s.keep + i) > Vec(0.0f);
       kept = select(keep, p, Vec(0.0f));
       dp = select(keep, dp, Vec(0.0f));
     }
-    Vec ds = p * fma(dp, Vec(scale), dot);
+    Vec all = fma(dp, Vec(scale), dot);
+    // p is 0 long before the bound, which keeps the product finite for hidden pairs.
+    if constexpr (Entropy) all = fma(pull, max(log2_p, Vec(-256.0f)), all);
+    Vec ds = p * all;
     if (distances) store(distances - k, load(distances - k) + ds);
     if (slopes) ds = ds * load(s.slope + i);
     store(s.weights + i, kept);
@@ -81,19 +90,20 @@ void score_gradients(const Tile& t, int64_t j, const RowTerms& rows, float scale
   for (int64_t k = end; k < t.keys; ++k) clear(k);
 }
 
+template <bool Entropy>
 void score_gradients(const Tile& t, const RowTerms& rows, const AttentionArgs& args, float scale,
                      const Scratch& s, float* distance_row) {
   const bool whole = t.whole(), slopes = has_passes(args), drop = args.dropout > 0;
   for (int64_t j = 0; j < t.vecs(); ++j) {
     float* distances = distance_row ? distance_row + distance_at(args, t, j) : nullptr;
     if (whole && drop)
-      score_gradients<true, true>(t, j, rows, scale, s, slopes, distances);
+      score_gradients<true, true, Entropy>(t, j, rows, scale, s, slopes, distances);
     else if (whole)
-      score_gradients<true, false>(t, j, rows, scale, s, slopes, distances);
+      score_gradients<true, false, Entropy>(t, j, rows, scale, s, slopes, distances);
     else if (drop)
-      score_gradients<false, true>(t, j, rows, scale, s, slopes, distances);
+      score_gradients<false, true, Entropy>(t, j, rows, scale, s, slopes, distances);
     else
-      score_gradients<false, false>(t, j, rows, scale, s, slopes, distances);
+      score_gradients<false, false, Entropy>(t, j, rows, scale, s, slopes, distances);
   }
 }
 
@@ -289,6 +299,19 @@ class Unit {
       terms_.dot[i] = a_.args.clips() ? 0.0f : -scale_ * reduce_add(sum) / kept;
       terms_.lse[i] = lse[i] == -INFINITY ? 0.0f : lse[i];
     }
+    if (a_.row_entropy) add_entropy_terms(head, t);
+  }
+
+  void add_entropy_terms(int64_t head, const Tile& t) {
+    const float* entropy = a_.row_entropy.template data<float>() +
+                           (batch_ * a_.q.dim(2) + head) * a_.q.dim(1) + t.first_query;
+    const float factor = scale_ * entropy_factor(a_.args) * a_.dpenalty.template data<float>()[0];
+    std::fill_n(terms_.pull, kTile, 0.0f);
+    for (int64_t i = 0; i < t.queries; ++i) {
+      if (!(entropy[i] < a_.args.entropy_floor)) continue;
+      terms_.dot[i] += factor * entropy[i];
+      terms_.pull[i] = factor * kLn2;
+    }
   }
 
   void run_queries(int64_t head, int64_t first_query) {
@@ -407,8 +430,10 @@ class Unit {
     if (a_.args.clips()) {
       clipped_gradients(a_.args, t, terms_, s_);
       clipped_score_gradients(a_.args, t, terms_, scale_, s_, bias_sums(head));
+    } else if (a_.row_entropy) {
+      score_gradients<true>(t, terms_, a_.args, scale_, s_, bias_sums(head));
     } else {
-      score_gradients(t, terms_, a_.args, scale_, s_, bias_sums(head));
+      score_gradients<false>(t, terms_, a_.args, scale_, s_, bias_sums(head));
     }
     add_sums(t, s_.weights, s_.dy, dv_);
     add_sums(t, s_.gradients, s_.q, dk_);

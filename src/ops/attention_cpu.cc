@@ -198,13 +198,17 @@ void clip_tile(const AttentionArgs& args, const Tile& t, const float* lse, float
   }
 }
 
+float entropy_of(const State& state, int64_t i) {
+  return std::log(state.sum[i]) - kLn2 * state.spread[i] / state.sum[i];
+}
+
 // Of one tile of queries: largest |score|, sum of the rows' entropies, rows that see a key.
 void write_stats(const Tile& t, const State& state, float* stats) {
   float largest = 0, entropy = 0, rows = 0;
   for (int i = 0; i < kLanes; ++i) largest = std::max(largest, state.largest.v[i]);
   for (int64_t i = 0; i < t.queries; ++i) {
     if (state.sum[i] == 0.0f) continue;
-    entropy += std::log(state.sum[i]) - kLn2 * state.spread[i] / state.sum[i];
+    entropy += entropy_of(state, i);
     rows += 1.0f;
   }
   stats[0] = largest;
@@ -313,7 +317,7 @@ class Unit {
 
   void add_keys(int64_t i, const Tile& t, Rows<const float> k, Work work) {
     State& state = s_.states[i];
-    const bool probe = a_.stats && work != Work::kClipped;
+    const bool probe = (a_.stats || a_.row_entropy) && work != Work::kClipped;
     const bool scanned = score(i, t, k, probe);
     if (work == Work::kClipped) {
       clip_tile(a_.args, t, state.top, s_.scores);
@@ -364,6 +368,13 @@ class Unit {
     if (!state.started) std::fill_n(out(i), t.queries * s_.width, 0.0f);
     if (!a_.args.clips()) normalise(a_, t, batch_, head_, &state);
     finish<T>(a_, t, batch_, head_, state, out(i), s_.width);
+    if (a_.row_entropy) {
+      float* to = a_.row_entropy.data<float>() + (batch_ * a_.q.dim(2) + head_) * a_.q.dim(1) +
+                  t.first_query;
+      for (int64_t r = 0; r < t.queries; ++r) {
+        to[r] = state.sum[r] == 0.0f ? INFINITY : entropy_of(state, r);
+      }
+    }
     if (!a_.stats) return;
     const int64_t n = a_.stats.dim(2);
     write_stats(
@@ -419,9 +430,21 @@ void forward(const AttentionFwd& a) {
 void attention_fwd(Cpu&, const AttentionFwd& a) {
   const bool plain =
       !has_passes(a.args) && !a.args.clips() && !a.args.distance_bias && !a.args.distance_key;
-  if (a.q.dim(1) == 1 && a.args.dropout == 0 && plain && !a.stats) return decode(a);
+  if (a.q.dim(1) == 1 && a.args.dropout == 0 && plain && !a.stats && !a.row_entropy) {
+    return decode(a);
+  }
   with_dtype(a.q.dtype(), [&]<class T>() { forward<T>(a); });
   if (a.stats) fill_probe(a);
+}
+
+void entropy_penalty(Cpu&, const EntropyPenalty& a) {
+  const float* entropy = a.row_entropy.data<float>();
+  const float floor = a.args.entropy_floor;
+  double sum = 0;
+  for (int64_t i = 0; i < a.row_entropy.size(); ++i) {
+    sum += static_cast<double>(std::max(0.0f, floor - entropy[i]));
+  }
+  a.y.data<float>()[0] = static_cast<float>(static_cast<double>(entropy_factor(a.args)) * sum);
 }
 
 }  // namespace keel::kernel

@@ -171,6 +171,11 @@ inline Vec clipped(const AttentionArgs& args, Vec p) {
   return fma(p, Vec(args.clip_high - args.clip_low), Vec(args.clip_low));
 }
 
+// What a row's max(0, floor - entropy) is multiplied by in the loss.
+inline float entropy_factor(const AttentionArgs& args) {
+  return args.entropy_weight * (args.step ? args.step->loss_scale : 1.0f);
+}
+
 // keep[key][query] = 1 where dropout keeps the weight, else 0. `row` numbers the tile's first query
 // among the queries of all heads of the global batch; numbers of a row are drawn by key.
 void draw_kept(const AttentionArgs& args, const Tile& t, uint64_t row, float* keep);

@@ -87,7 +87,7 @@ Part make_part(const Tensor& qkv, int64_t first, int64_t n, const HeadForm& f,
   return {first,
           n,
           {heads_of(qkv, first, n, o.head_dim), f.gain.t, f.bias.t, rope.cos, rope.sin, o.segments,
-           o.offset, f.norm, f.width, f.norm_last, rope.interleaved, f.eps},
+           o.offset, f.norm, f.width, f.norm_last, rope.interleaved, f.eps, f.share},
           rope || f.norm != HeadNormKind::kNone};
 }
 

@@ -11,9 +11,10 @@ namespace keel {
 
 enum class HeadNormKind : uint8_t {
   kNone,
-  kRms,    // x / sqrt(mean(x^2) + eps)
-  kLayer,  // (x - mean) / sqrt(var + eps)
-  kL2,     // x / max(||x||, eps) (Henry et al., arXiv 2010.04245)
+  kRms,         // x / sqrt(mean(x^2) + eps)
+  kLayer,       // (x - mean) / sqrt(var + eps)
+  kPartialRms,  // x / sqrt(mean of the first ceil(share n) squares + eps) (arXiv 1910.07467)
+  kL2,          // x / max(||x||, eps) (Henry et al., arXiv 2010.04245)
 };
 
 // How one of q, k, v is made of its columns.
@@ -23,7 +24,8 @@ struct HeadForm {
   bool norm_last = false;  // after the rotation
   bool turn = false;       // rotated by the tables
   float eps = 1e-5f;
-  Var gain, bias;  // f32 [head_dim]: shared by the heads; [heads head_dim]; or empty
+  float share = 1;  // of the values that kPartialRms takes the mean square of
+  Var gain, bias;   // f32 [head_dim]: shared by the heads; [heads head_dim]; or empty
 };
 
 struct SplitHeads {
@@ -45,7 +47,7 @@ struct HeadsForm {
   int64_t offset;
   HeadNormKind norm;
   bool width, norm_last, interleaved;
-  float eps;
+  float eps, share;
 };
 struct HeadsFwd {
   HeadsForm in;

@@ -1,5 +1,6 @@
 // A token's heads are worked on as one row of floats in the worker's memory.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "backend/cpu/scratch.h"
@@ -66,20 +67,29 @@ void turn(const HeadsForm& a, int64_t token, float sign, float* row) {
 }
 
 // xhat = (x - mean) rstd. `pull`: dx = rstd (g - mean(g) - xhat pull sum(g xhat)), the first mean
-// for kLayer only; 0 where the length is below eps and does not scale.
+// for kLayer only; 0 where the length is below eps and does not scale. The pull is of the first
+// `counted` values, of which the statistics are.
 struct Stats {
   float mean = 0, rstd = 1, pull = 0;
+  int64_t counted = 0;
 };
 
+// As PartialRmsNorm counts them.
+int64_t partial_values(float share, int64_t c) {
+  const auto n = static_cast<int64_t>(std::ceil(static_cast<double>(share) * double(c) - 1e-6));
+  return std::clamp<int64_t>(n, 1, c);
+}
+
 Stats stats_of(const HeadsForm& a, const float* x, int64_t c) {
-  const float n_values = static_cast<float>(c);
   Stats s;
+  s.counted = a.norm == HeadNormKind::kPartialRms ? partial_values(a.share, c) : c;
+  const float n_values = static_cast<float>(s.counted);
   Vec sum(0.0f), square(0.0f);
   if (a.norm == HeadNormKind::kLayer) {
     for_lanes(c, [&](int64_t i, int n) { sum += load_n(x + i, n); });
     s.mean = reduce_add(sum) / n_values;
   }
-  for_lanes(c, [&](int64_t i, int n) {
+  for_lanes(s.counted, [&](int64_t i, int n) {
     const Vec d = load_n(x + i, n, s.mean) - Vec(s.mean);
     square = fma(d, d, square);
   });
@@ -143,10 +153,14 @@ void norm_back(const HeadsForm& a, const Affine& affine, const float* x, float* 
     const bool centred = a.norm == HeadNormKind::kLayer;
     const Vec mean(centred ? reduce_add(sum) / static_cast<float>(c) : 0.0f);
     const Vec pull(s.pull * reduce_add(dot));
-    for_lanes(c, [&](int64_t offset, int n) {
+    for_lanes(s.counted, [&](int64_t offset, int n) {
       const int64_t i = at + offset;
       const Vec g = load_n(d + i, n) * load_n(affine.gain + i, n) - mean;
       store_n(d + i, Vec(s.rstd) * fma(-xhat(i, n), pull, g), n);
+    });
+    for_lanes(c - s.counted, [&](int64_t offset, int n) {
+      const int64_t i = at + s.counted + offset;
+      store_n(d + i, Vec(s.rstd) * load_n(d + i, n) * load_n(affine.gain + i, n), n);
     });
   }
 }

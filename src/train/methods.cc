@@ -11,6 +11,7 @@ const Values& baseline() {
   static const Values v{
       {"model.norm.kind", "\"layer\"", "the paper says LayerNorm"},
       {"model.norm.eps", "1e-5", "the paper does not say"},
+      {"model.norm.gain", "true", ""},
       {"model.norm.bias", "true", "the paper does not say whether there is a bias"},
       {"model.placement.kind", "\"pre\"", ""},
       {"model.residual.kind", "\"none\"", ""},
@@ -52,6 +53,8 @@ const Values& qk_norm() {
        "the paper does not say over what: over each head"},
       {"model.attention.qk_norm.gain", "\"shared\"",
        "the paper does not say: one gain for all heads"},
+      {"model.attention.qk_norm.after_rope", "false",
+       "the paper does not say on which side of a rotation: in front"},
       {"model.attention.qk_norm.eps", "1e-5", "the paper does not say"},
       {"model.attention.qk_norm.bias", "true", "the paper does not say whether there is a bias"}};
   return v;

@@ -28,14 +28,18 @@ HeadForm form(HeadNormKind norm, bool width = false, bool last = false) {
   f.norm = norm;
   f.width = width;
   f.norm_last = last;
+  f.share = 0.4f;
   return f;
 }
 
-void norm_ref(Array& y, int64_t at, int64_t c, HeadNormKind kind) {
-  const double n = static_cast<double>(c);
+void norm_ref(Array& y, int64_t at, int64_t c, const HeadForm& f) {
+  const HeadNormKind kind = f.norm;
+  const bool part = kind == HeadNormKind::kPartialRms;
+  const int64_t counted = part ? int64_t(std::ceil(double(f.share) * double(c) - 1e-6)) : c;
+  const double n = static_cast<double>(counted);
   Complex mean = 0, square = 0;
   for (int64_t i = 0; i < c && kind == HeadNormKind::kLayer; ++i) mean += y[at + i] / n;
-  for (int64_t i = 0; i < c; ++i) square += (y[at + i] - mean) * (y[at + i] - mean);
+  for (int64_t i = 0; i < counted; ++i) square += (y[at + i] - mean) * (y[at + i] - mean);
   const Complex length =
       kind == HeadNormKind::kL2 ? std::sqrt(square) : std::sqrt(square / n + 1e-5);
   for (int64_t i = 0; i < c; ++i) {
@@ -69,7 +73,7 @@ Array part_ref(const Array& qkv, const Setting& s, const HeadForm& f, int64_t fi
     };
     if (f.norm_last) turn();
     if (f.norm != HeadNormKind::kNone) {
-      for (int64_t g = 0; g < groups; ++g) norm_ref(y, r * row + g * c, c, f.norm);
+      for (int64_t g = 0; g < groups; ++g) norm_ref(y, r * row + g * c, c, f);
       for (int64_t i = 0; i < row; ++i) {
         if (gain) y[r * row + i] *= (*gain)[i % gain->shape.size()];
         if (bias) y[r * row + i] += (*bias)[i % bias->shape.size()];
@@ -126,7 +130,8 @@ void check(Setting s) {
   check_op(c);
 }
 
-const HeadNormKind kKinds[] = {HeadNormKind::kRms, HeadNormKind::kLayer, HeadNormKind::kL2};
+const HeadNormKind kKinds[] = {HeadNormKind::kRms, HeadNormKind::kLayer, HeadNormKind::kL2,
+                               HeadNormKind::kPartialRms};
 
 TEST(SplitHeads, NormsOfEveryKind) {
   for (HeadNormKind kind : kKinds) {
