@@ -52,6 +52,7 @@ void Decoder::initialise(uint64_t seed) {
 
 Var Decoder::hidden(Pass& pass) const {
   parameters_.begin_pass(pass.step != nullptr);
+  pass.penalty = Var();
   Stream s;
   s.x_btd = embedding(pass.tokens, embedding_.var(), position_ ? position_->table() : Var(),
                       pass.segments, pass.offset,
