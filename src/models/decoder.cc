@@ -62,6 +62,7 @@ void Decoder::observed_block(size_t layer, Stream& s, Pass& pass, PassObserver& 
 
 Var Decoder::hidden(Pass& pass, PassObserver* observer) const {
   parameters_.begin_pass(pass.step != nullptr);
+  pass.penalty = Var();
   Stream s;
   s.x_btd = embedding(pass.tokens, embedding_.var(), position_ ? position_->table() : Var(),
                       pass.segments, pass.offset,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/var.h"
 #include "core/probes.h"
 #include "core/step_state.h"
 #include "core/tensor.h"
@@ -27,6 +28,7 @@ struct Pass {
   int64_t offset = 0;  // tokens that the states have seen already
   const StepState* step = nullptr;            // null: evaluation, no dropout
   Probes* probes = nullptr;                   // filled where wanted
+  Var penalty;                                // f32 [1]: what layers add to the loss; may be empty
   std::vector<MixerState>* states = nullptr;  // [layers], or null: no state is carried
 };
 

@@ -1,5 +1,6 @@
 #include "train/task.h"
 
+#include "ops/add.h"
 #include "ops/cross_entropy.h"
 #include "ops/reshape.h"
 
@@ -33,7 +34,7 @@ class CausalLm final : public Task {
     CrossEntropy ce =
         head_loss(reshape(hidden, {n, hidden.t.dim(-1)}), model.head(), batch.targets.view({n}),
                   batch.weights.view({n}), state, 0, options, model.head_bias());
-    return {ce.loss, ce.rows};
+    return {pass.penalty ? add(ce.loss, pass.penalty) : ce.loss, ce.rows};
   }
 
  private:

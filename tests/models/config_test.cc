@@ -68,6 +68,22 @@ TEST(HeadConfig, ABiasDoesNotGoWithMup) {
       });
 }
 
+TEST(EntropyPenalty, IsOfWeightsThatSumToOne) {
+  expect_error<ConfigError>(
+      "--set: attention.entropy_floor: no row is below 0; set it above, or leave entropy_weight at "
+      "0",
+      [] { tiny({"attention.entropy_weight=0.1"}); });
+  const std::string on = "attention={entropy_weight=0.1, entropy_floor=1, ";
+  expect_error<ConfigError>(
+      "--set: attention.entropy_weight: is of weights that sum to 1, which they do not beside a "
+      "sink; set sink = \"none\"",
+      [&] { tiny({on + "sink='learned'}"}); });
+  expect_error<ConfigError>(
+      "--set: attention.entropy_weight: is of weights that sum to 1, which clipped ones do not; "
+      "set clip_zeta = 1 and clip_gamma = 0",
+      [&] { tiny({on + "clip_zeta=1.03}"}); });
+}
+
 TEST(FinalNorm, AsThePlacementHasItOrAsTold) {
   EXPECT_EQ(names({}, "final_norm").size(), 1u);
   EXPECT_EQ(names({"final_norm=off"}, "final_norm").size(), 0u);

@@ -22,7 +22,8 @@ First first_step(const std::vector<std::string>& sets) {
 // Terms of the training loss change its gradient, not the loss that is reported.
 TEST(CausalLm, ReportedLossesAreTheCrossEntropy) {
   const First plain = first_step({});
-  for (const char* set : {"task.z_loss=0.1", "task.label_smoothing=0.3"}) {
+  for (const char* set : {"task.z_loss=0.1", "task.label_smoothing=0.3",
+                          "model.attention={entropy_weight=1, entropy_floor=4}"}) {
     const First more = first_step({set});
     EXPECT_NEAR(more.loss, plain.loss, 1e-6) << set;
     EXPECT_EQ(more.eval, plain.eval) << set;

@@ -15,6 +15,13 @@ void RmsHeadNorm::Config::fields(Fields& f) {
   shape_fields(f);
 }
 
+void PartialRmsHeadNorm::Config::fields(Fields& f) {
+  f("eps", eps, "added to the mean square", at_least(0));
+  f("share", share, "of the values, the first ones, that the mean square is taken of",
+    above(0).at_most(1));
+  shape_fields(f);
+}
+
 void LayerHeadNorm::Config::fields(Fields& f) {
   f("eps", eps, "added to the variance", at_least(0));
   f("bias", bias, "whether a bias is added after the gain");
@@ -29,10 +36,11 @@ void L2HeadNorm::Config::fields(Fields& f) {
 }
 
 HeadNorm::HeadNorm(HeadNormKind kind, double eps, const QkNormOptions& options, bool bias,
-                   const QkNormArgs& args)
+                   const QkNormArgs& args, double share)
     : values_(args.values) {
   form_.norm = kind;
   form_.eps = static_cast<float>(eps);
+  form_.share = static_cast<float>(share);
   form_.width = options.axis == "width";
   form_.norm_last = options.after_rope;
   const auto vector = [&](const char* which, int64_t heads, Role role) {
@@ -69,6 +77,7 @@ const Registry<HeadNorm, const QkNormArgs&>& qk_norms() {
   static const R r{
       "QK-norm",
       {R::entry<RmsHeadNorm>("rms", "RMSNorm"), R::entry<LayerHeadNorm>("layer", "LayerNorm"),
+       R::entry<PartialRmsHeadNorm>("prms", "RMSNorm by the first values alone"),
        R::entry<L2HeadNorm>("l2", "unit length and a learned scale")}};
   return r;
 }

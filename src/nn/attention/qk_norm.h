@@ -40,7 +40,7 @@ class HeadNorm {
 
  protected:
   HeadNorm(HeadNormKind kind, double eps, const QkNormOptions& options, bool bias,
-           const QkNormArgs& args);
+           const QkNormArgs& args, double share = 1);
 
  private:
   HeadForm form(const ParameterRef& gain, const ParameterRef& bias) const;
@@ -57,6 +57,17 @@ class RmsHeadNorm final : public HeadNorm {
   };
   RmsHeadNorm(const Config& c, const QkNormArgs& a)
       : HeadNorm(HeadNormKind::kRms, c.eps, c, false, a) {}
+};
+
+// The mean square is that of the first ceil(share n) values of a head (or of the width) alone.
+class PartialRmsHeadNorm final : public HeadNorm {
+ public:
+  struct Config final : QkNormOptions {
+    double eps = 1e-5, share = 0.0625;
+    void fields(Fields& f) override;
+  };
+  PartialRmsHeadNorm(const Config& c, const QkNormArgs& a)
+      : HeadNorm(HeadNormKind::kPartialRms, c.eps, c, false, a, c.share) {}
 };
 
 class LayerHeadNorm final : public HeadNorm {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/philox.h"
+#include "ops/add.h"
 #include "ops/attention.h"
 #include "ops/copy.h"
 #include "ops/dropout.h"
@@ -30,6 +31,12 @@ void SoftmaxMixer::Config::fields(Fields& f) {
     one_of({"none", "off_by_one", "learned"}));
   f("gate", gate, "sigmoid(x W) multiplies what attention found, by head or by element",
     one_of({"none", "head", "element"}));
+  f("entropy_weight", entropy_weight,
+    "adds this times the mean over rows of max(0, entropy_floor - entropy) for each layer to the "
+    "training loss (not of arXiv 2410.16682); 0: none",
+    at_least(0));
+  f("entropy_floor", entropy_floor, "nats that the weights of a row are to have at least",
+    at_least(0));
   f("window", window, "keys that a query sees, itself included; 0: all", at_least(0));
 }
 
@@ -39,6 +46,7 @@ void SoftmaxMixer::Config::validate(Errors& errors) const {
                "values are normed as queries and keys are, which have no norm; choose a "
                "qk_norm.kind");
   }
+  validate_entropy(errors);
   if (qk_norm.kind() != "l2") return;
   if (scale != "sqrt") {
     errors.add("scale",
@@ -49,6 +57,22 @@ void SoftmaxMixer::Config::validate(Errors& errors) const {
     errors.add("learned_scale",
                "qk_norm.kind = \"l2\" learns a scale already; set "
                "qk_norm.learned = false, or leave this one at \"none\"");
+  }
+}
+
+void SoftmaxMixer::Config::validate_entropy(Errors& errors) const {
+  if (entropy_weight == 0) return;
+  if (entropy_floor == 0) {
+    errors.add("entropy_floor", "no row is below 0; set it above, or leave entropy_weight at 0");
+  }
+  if (sink != "none") {
+    errors.add("entropy_weight",
+               "is of weights that sum to 1, which they do not beside a sink; set sink = \"none\"");
+  }
+  if (clip_zeta != 1 || clip_gamma != 0) {
+    errors.add("entropy_weight",
+               "is of weights that sum to 1, which clipped ones do not; set clip_zeta = 1 and "
+               "clip_gamma = 0");
   }
 }
 
@@ -63,8 +87,8 @@ bool is_fused(const HeadNorm* norm, const Position* position, int64_t head_dim) 
   }
   if (!norm) return true;
   const HeadForm q = norm->query();
-  return q.norm != HeadNormKind::kL2 && !q.width && !q.norm_last &&
-         norm->value().norm == HeadNormKind::kNone;
+  return (q.norm == HeadNormKind::kRms || q.norm == HeadNormKind::kLayer) && !q.width &&
+         !q.norm_last && norm->value().norm == HeadNormKind::kNone;
 }
 
 bool shared_gains(const QkNormChoice& norm) {
@@ -84,6 +108,8 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
       softcap_(static_cast<float>(config.softcap)),
       clip_high_(static_cast<float>(config.clip_zeta)),
       clip_low_(static_cast<float>(config.clip_gamma)),
+      entropy_weight_(static_cast<float>(config.entropy_weight / double(args.heads))),
+      entropy_floor_(static_cast<float>(config.entropy_floor)),
       window_(config.window),
       weights_stream_(stream_of(args.name + ".weights_dropout")),
       out_stream_(stream_of(args.name + ".dropout")) {
@@ -196,11 +222,14 @@ Var SoftmaxMixer::forward(const Var& x_btd, Pass& pass) const {
     a.dropout = args_.dropout;
     a.step = pass.step;
     a.stream = weights_stream_;
+    a.entropy_weight = entropy_weight_;
+    a.entropy_floor = entropy_floor_;
   }
   if (pass.probes && pass.probes->wanted) {
     a.probe = &pass.probes->attention[static_cast<size_t>(args_.layer)];
   }
-  const Var o = attention(qkv.q, qkv.k, qkv.v, a).o;
+  const auto [o, lse, penalty] = attention(qkv.q, qkv.k, qkv.v, a);
+  if (penalty) pass.penalty = pass.penalty ? add(pass.penalty, penalty) : penalty;
   const Shape& s = x_btd.shape();
   const Var flat = gate_ ? output_gate(o, linear(x_btd, gate_->weight(pass), gate_bias_.var()))
                          : reshape(o, {s[0], s[1], args_.heads * args_.head_dim});
