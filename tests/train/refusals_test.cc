@@ -54,6 +54,15 @@ const std::vector<Refusal>& model_refusals() {
       {{"model.attention.qk_norm.kind=l2", "model.attention.learned_scale=head"},
        "model.attention.learned_scale: qk_norm.kind = \"l2\" learns a scale already; set "
        "qk_norm.learned = false, or leave this one at \"none\""},
+      {{"model.attention={entropy_weight=0.1}"},
+       "model.attention.entropy_floor: no row is below 0; set it above, or leave entropy_weight at "
+       "0"},
+      {{"model.attention={entropy_weight=0.1, entropy_floor=1, sink='learned'}"},
+       "model.attention.entropy_weight: is of weights that sum to 1, which they do not beside a "
+       "sink; set sink = \"none\""},
+      {{"model.attention={entropy_weight=0.1, entropy_floor=1, clip_gamma=-0.03}"},
+       "model.attention.entropy_weight: is of weights that sum to 1, which clipped ones do not; "
+       "set clip_zeta = 1 and clip_gamma = 0"},
       {{"model.position={kind='t5', buckets=8, max_distance=4}"},
        "model.position.max_distance: must be more than buckets / 2, where buckets of one distance "
        "end"},
@@ -69,7 +78,8 @@ const std::vector<Refusal>& model_refusals() {
        "\"weight_norm\" makes their size anew" +
            kOther},
       {{"model.init.kind=mup", "model.head.bias=true", "optim.weight_decay=0"},
-       "model.head.bias: muP multiplies what the head makes by 1 / width, and would shrink the bias "
+       "model.head.bias: muP multiplies what the head makes by 1 / width, and would shrink the "
+       "bias "
        "with it; leave it false"}};
   return all;
 }
