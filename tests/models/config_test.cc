@@ -70,8 +70,8 @@ TEST(HeadConfig, ABiasDoesNotGoWithMup) {
 
 TEST(EntropyPenalty, IsOfWeightsThatSumToOne) {
   expect_error<ConfigError>(
-      "--set: attention.entropy_floor: no row is below 0; set it above, or leave entropy_weight at "
-      "0",
+      "tiny.toml: attention.entropy_floor: no row is below 0; set it above, or leave "
+      "entropy_weight at 0",
       [] { tiny({"attention.entropy_weight=0.1"}); });
   const std::string on = "attention={entropy_weight=0.1, entropy_floor=1, ";
   expect_error<ConfigError>(

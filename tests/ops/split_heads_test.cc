@@ -305,6 +305,7 @@ TEST(QkNorm, ForgetsTheLength) {
     o.q.eps = o.k.eps = 1e-12f;
     const Qkv a = split_heads(x, o), b = split_heads(longer, o);
     EXPECT_LT(relative_error(b.q.t, a.q.t), 1e-6);
+    if (kind == HeadNormKind::kPartialRms) continue;  // the size of its part alone is known
     double square = 0;
     for (int c = 0; c < 16; ++c) square += std::pow(double(a.k.t.data<float>()[c]), 2);
     EXPECT_NEAR(square, kind == HeadNormKind::kL2 ? 1.0 : 16.0, 1e-4);

@@ -147,7 +147,8 @@ constexpr Technique kScores[] = {
      .line = "attention rows of too little entropy cost loss",
      .what = "The mean over rows and heads, summed over layers, is added to the training loss; the "
              "losses that are reported are without it.",
-     .formula = "loss = ce + weight sum_layers mean_rows max(0, floor - H(p)),  H = -sum p log p",
+     .formula = "loss = ce + weight sum_layers mean_rows max(0, floor - H(p))\n"
+                "H(p) = -sum p log p",
      .conflicts = "A sink and clipped weights: their rows do not sum to 1.",
      .unknown = "Whether it helps: it is from no paper.",
      .wrong = "It is said to be of arXiv 2410.16682, which has no such term."},

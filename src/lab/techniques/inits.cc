@@ -29,7 +29,7 @@ constexpr Technique kInits[] = {
      .formula = "uniform in +-sqrt(6 / (fan_in + fan_out))",
      .source = "Glorot and Bengio, 2010"},
     {.name = "mup",
-     .on = "model.init.kind=mup",
+     .on = "model.init.kind=mup optim.decay=independent",
      .more = "model.attention.scale",
      .line = "first values, rates and logits go with the width (maximal update)",
      .what = "So that a rate found at a small width holds at a large one. Depth is not covered. "
