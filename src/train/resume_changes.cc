@@ -83,6 +83,7 @@ std::vector<std::string> accept_changes(const RunConfig& then, const RunConfig& 
                                         const std::string& checkpoint) {
   const std::vector<Difference> changed = diff_configs(then, now);
   std::vector<std::string> lines;
+  lines.reserve(changed.size());
   for (const Difference& d : changed) lines.push_back(line(d));
   if (changed.empty()) return lines;
   const auto of_the_model = [](const Difference& d) {

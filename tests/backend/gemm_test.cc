@@ -179,7 +179,7 @@ TEST_P(GemmBits, AreThoseOfOneThread) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backend, GemmBits, ::testing::Values(kF32, kBf16),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         [](const auto& p) { return std::string(name_of(p.param)); });
 
 TEST(Gemm, Errors) {
   const Tensor x = filled({2, 3}, 1, kF32), y = filled({4, 5}, 2, kF32);

@@ -68,7 +68,7 @@ TEST(ScalarMath, SigmoidWithinThreeUlp) {
             3);
 }
 TEST(ScalarMath, ReciprocalWithinTwoUlp) {
-  for (const auto [low, high] : {std::pair(1e-30f, 1e-20f), std::pair(0.5f, 3.0f)}) {
+  for (const auto& [low, high] : {std::pair(1e-30f, 1e-20f), std::pair(0.5f, 3.0f)}) {
     EXPECT_LT(worst(
                   low, high, [](auto v) { return reciprocal(v); }, [](double x) { return 1 / x; }),
               2);
