@@ -1,4 +1,5 @@
-// The output soft cap as a template over the number type, for softcap and the head's loss.
+// Logit soft-capping as a template over the number type: of the output logits (softcap, the head's
+// loss) and of attention's scores (soft_cap).
 #pragma once
 
 #include "backend/scalar_math.h"
