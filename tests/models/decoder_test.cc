@@ -13,12 +13,14 @@
 #include "harness/expect_error.h"
 #include "ops/cross_entropy.h"
 #include "ops/reshape.h"
+#include "tiny_decoder.h"
 #include "variants.h"
 
 namespace keel::test {
 namespace {
 
-constexpr int64_t kRows = 2, kTime = 7, kVocab = 13;
+constexpr int64_t kRows = TinyDecoder::kRows, kTime = TinyDecoder::kTime,
+                  kVocab = TinyDecoder::kVocab;
 
 ModelConfig tiny(std::vector<std::string> sets) {
   ModelConfig config;
@@ -34,75 +36,9 @@ ModelConfig tiny(std::vector<std::string> sets) {
   return config;
 }
 
-// A decoder with its tokens; gains and biases are moved away from where they start.
-struct Tiny {
-  Decoder model;
-  Tensor tokens, targets;
-
-  explicit Tiny(const std::vector<std::string>& sets)
-      : model(tiny(sets), kVocab, DeviceKind::kCpu, DType::kF32) {
-    model.initialise(3);
-    uint64_t seed = 0;
-    for (const Parameter& p : model.parameters().list()) {
-      if (p.shape.axes() > 1) continue;
-      const std::vector<float> noise = normal_values(p.weight.size(), ++seed, 0.3);
-      for (size_t i = 0; i < noise.size(); ++i) p.weight.data<float>()[i] += noise[i];
-    }
-    std::vector<int32_t> in(kRows * kTime), out(kRows * kTime);
-    for (size_t i = 0; i < in.size(); ++i) {
-      in[i] = static_cast<int32_t>(i * 5 % kVocab);
-      out[i] = static_cast<int32_t>(i * 7 % kVocab);
-    }
-    tokens = from_host({kRows, kTime}, std::span<const int32_t>(in));
-    targets = from_host({kRows * kTime}, std::span<const int32_t>(out));
-  }
-
-  Pass pass() const {
-    Pass p;
-    p.tokens = tokens;
-    return p;
-  }
-  CrossEntropy cross_entropy() const {
-    Pass p = pass();
-    const Var hidden = reshape(model.hidden(p), {kRows * kTime, model.config().dim});
-    return head_loss(hidden, model.head(), targets, {}, nullptr, 0, model.head_options(),
-                     model.head_bias());
-  }
-  double loss() const {
-    NoGrad off;
-    double sum = 0;
-    for (const float row : to_host(cross_entropy().rows)) sum += static_cast<double>(row);
-    return sum;
-  }
-  void gradients() {
-    model.parameters().want_gradients(true);
-    model.parameters().begin_gradients();
-    const CrossEntropy ce = cross_entropy();
-    backward(ce.loss);
-    model.parameters().finish_gradients();
-  }
+struct Tiny : TinyDecoder {
+  explicit Tiny(const std::vector<std::string>& sets) : TinyDecoder(tiny(sets)) {}
 };
-
-// d loss along v, by central differences, where v moves one tensor alone.
-double slope(const Tiny& t, const Tensor& weight, const std::vector<float>& v, double h) {
-  const std::vector<float> w = to_host(weight);
-  const auto at = [&](double step) {
-    for (size_t i = 0; i < w.size(); ++i) {
-      weight.data<float>()[i] = w[i] + static_cast<float>(step * static_cast<double>(v[i]));
-    }
-    return t.loss();
-  };
-  const double near = (at(h) - at(-h)) / (2 * h), far = (at(2 * h) - at(-2 * h)) / (4 * h);
-  at(0);
-  return (4 * near - far) / 3;
-}
-
-double dot(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i)
-    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return sum;
-}
 
 // relu has no slope at 0, a cut weight at its ends: a step must be short to cross few of those
 // points.
@@ -128,21 +64,7 @@ void check_gradients(const std::vector<std::string>& sets) {
   const bool small = sets[0].ends_with("transformer_xl");
   const double bound = kinked(sets) ? 2e-2 : sharp(sets) || small ? 2e-3 : 1e-3;
   Tiny t(sets);
-  t.gradients();
-  const std::vector<float> all = to_host(t.model.parameters().flat_grads());
-  const double whole = std::sqrt(dot(all, all));
-  ASSERT_GT(whole, 0.1);
-  for (const Parameter& p : t.model.parameters().list()) {
-    const std::vector<float> g = to_host(p.grad);
-    const double norm = std::max(std::sqrt(dot(g, g)), 0.01 * whole);
-    for (std::vector<float> v : {g, normal_values(p.grad.size(), 5)}) {
-      const double length = std::max(std::sqrt(dot(v, v)), 1e-12);
-      for (float& x : v) x = static_cast<float>(static_cast<double>(x) / length);
-      const double rounding = 1e-6 / h;  // of the losses that a difference is taken of
-      EXPECT_NEAR(slope(t, p.weight, v, h) / norm, dot(v, g) / norm, bound + rounding / norm)
-          << p.name << " with " << testing::PrintToString(sets);
-    }
-  }
+  expect_gradients(t, h, bound, testing::PrintToString(sets));
 }
 
 class EveryKind : public testing::TestWithParam<std::string> {};

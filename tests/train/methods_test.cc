@@ -10,7 +10,7 @@
 #include "config/load.h"
 #include "config/print.h"
 #include "harness/check_op.h"
-#include "models/decoder.h"
+#include "models/tiny_decoder.h"
 #include "ops/cross_entropy.h"
 #include "ops/reshape.h"
 #include "train/config.h"
@@ -131,98 +131,16 @@ TEST(Methods, ShowWhatThePaperLeavesOpen) {
   }
 }
 
-// Of the loss of a two-layer decoder by a switch of arXiv 2410.16682 at a time: the gradient of
-// each tensor along itself and along a random direction against differences of the loss.
-struct TinyMethod {
-  static constexpr int64_t kRows = 2, kTime = 7, kVocab = 13;
-  std::string name;
-  Decoder model;
-  Tensor tokens, targets;
-
-  explicit TinyMethod(const std::string& method)
-      : name(method),
-        model(loaded("[model]\ndim = 16\nlayers = 2\nheads = 4\nkv_heads = 2\ncontext = 8\n"
-                     "[model.init]\ndeviation = 0.2\n",
-                     {"method=" + method})
-                  .model,
-              kVocab, DeviceKind::kCpu, DType::kF32) {
-    model.initialise(3);
-    uint64_t seed = 0;
-    for (const Parameter& p : model.parameters().list()) {
-      if (p.shape.axes() > 1) continue;
-      const std::vector<float> noise = normal_values(p.weight.size(), ++seed, 0.3);
-      for (size_t i = 0; i < noise.size(); ++i) p.weight.data<float>()[i] += noise[i];
-    }
-    std::vector<int32_t> in(kRows * kTime), out(kRows * kTime);
-    for (size_t i = 0; i < in.size(); ++i) {
-      in[i] = static_cast<int32_t>(i * 5 % kVocab);
-      out[i] = static_cast<int32_t>(i * 7 % kVocab);
-    }
-    tokens = from_host({kRows, kTime}, std::span<const int32_t>(in));
-    targets = from_host({kRows * kTime}, std::span<const int32_t>(out));
-  }
-
-  CrossEntropy cross_entropy() const {
-    Pass pass;
-    pass.tokens = tokens;
-    const Var hidden = reshape(model.hidden(pass), {kRows * kTime, model.config().dim});
-    return head_loss(hidden, model.head(), targets, {}, nullptr, 0, model.head_options());
-  }
-  double loss() const {
-    NoGrad off;
-    double sum = 0;
-    for (const float row : to_host(cross_entropy().rows)) sum += static_cast<double>(row);
-    return sum;
-  }
-  void gradients() {
-    model.parameters().want_gradients(true);
-    model.parameters().begin_gradients();
-    backward(cross_entropy().loss);
-    model.parameters().finish_gradients();
-  }
-  // d loss along v, by differences of order 4.
-  double slope(const Tensor& weight, const std::vector<float>& v, double h) const {
-    const std::vector<float> w = to_host(weight);
-    const auto at = [&](double step) {
-      for (size_t i = 0; i < w.size(); ++i) {
-        weight.data<float>()[i] = w[i] + static_cast<float>(step * static_cast<double>(v[i]));
-      }
-      return loss();
-    };
-    const double near = (at(h) - at(-h)) / (2 * h), far = (at(2 * h) - at(-2 * h)) / (4 * h);
-    at(0);
-    return (4 * near - far) / 3;
-  }
-};
-
-double dot(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i)
-    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return sum;
-}
-
+// Of a two-layer decoder.
 TEST(Methods, GradientsEqualDifferences) {
   for (const Preset& preset : methods().list) {
     // A cut weight has no slope at its ends: a short step crosses few of them.
     const bool kinked = preset.name == "soft_clip";
-    const double h = kinked ? 3e-4 : 5e-3, bound = kinked ? 2e-2 : 1e-3;
-    TinyMethod t(preset.name);
-    t.gradients();
-    const std::vector<float> all = to_host(t.model.parameters().flat_grads());
-    const double whole = std::sqrt(dot(all, all));
-    ASSERT_GT(whole, 0.1);
-    for (const Parameter& p : t.model.parameters().list()) {
-      const std::vector<float> g = to_host(p.grad);
-      const double norm = std::max(std::sqrt(dot(g, g)), 0.01 * whole);
-      for (std::vector<float> v : {g, normal_values(p.grad.size(), 5)}) {
-        const double length = std::max(std::sqrt(dot(v, v)), 1e-12);
-        for (float& x : v) x = static_cast<float>(static_cast<double>(x) / length);
-        const double rounding = 1e-6 / h;  // of the losses that a difference is taken of
-        EXPECT_NEAR(t.slope(p.weight, v, h) / norm, dot(v, g) / norm, bound + rounding / norm)
-            << p.name << " with " << preset.name;
-      }
-    }
+    TinyDecoder t(loaded("[model]\ndim = 16\nlayers = 2\nheads = 4\nkv_heads = 2\ncontext = 8\n"
+                         "[model.init]\ndeviation = 0.2\n",
+                         {"method=" + preset.name})
+                      .model);
+    expect_gradients(t, kinked ? 3e-4 : 5e-3, kinked ? 2e-2 : 1e-3, preset.name);
   }
 }
 
