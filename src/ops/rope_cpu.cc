@@ -18,9 +18,7 @@ struct Heads {
         batch_stride(a.stride(0)),
         token_stride(a.stride(1)),
         head_stride(a.stride(2)) {}
-  T* head(int64_t token, int64_t h) const {
-    return x + token / t * batch_stride + token % t * token_stride + h * head_stride;
-  }
+  T* token(int64_t i) const { return x + i / t * batch_stride + i % t * token_stride; }
 };
 
 struct Turn {
@@ -42,8 +40,8 @@ struct Turn {
 
 // f(first index, n, cos, sin) over the pairs (i, i + half) of a head.
 template <class F>
-void for_pairs(const Turn& turn, int64_t row, F&& f) {
-  for_lanes(turn.half, [&](int64_t i, int n) {
+void for_pairs(const Turn& turn, int64_t row, int64_t half, F&& f) {
+  for_lanes(half, [&](int64_t i, int n) {
     f(i, n, load_n(turn.cos + row + i, n), load_n(turn.sin + row + i, n));
   });
 }
@@ -91,49 +89,61 @@ struct WholeTurn {
 
 // Statistics of row r, made now or kept from the first time.
 template <QkNorm kNorm, class T>
-RowStats stats_of(const HeadNormRopeFwd& a, const T* x, int64_t r) {
+RowStats stats_of(const HeadNormRopeFwd& a, const T* x, int64_t r, int64_t c) {
   if constexpr (kNorm == QkNorm::kNone) {
     return {0.0f, 1.0f};
   } else {
     constexpr bool kCentred = kNorm == QkNorm::kLayer;
     float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>();
     if (a.again) return {kCentred ? mean[r] : 0.0f, rstd[r]};
-    const RowStats s = row_stats<kCentred>(x, a.in.x.dim(3), a.in.eps);
+    const RowStats s = row_stats<kCentred>(x, c, a.in.eps);
     if (kCentred) mean[r] = s.mean;
     rstd[r] = s.rstd;
     return s;
   }
 }
 
-template <QkNorm kNorm, class T>
+// One head of kSize values, or of any number of them if that is 0: with a known size its loops
+// unroll and a row stays in registers.
+template <int64_t kSize>
+int64_t head_size(const HeadNormRope& in) {
+  return kSize ? kSize : in.x.dim(3);
+}
+
+template <QkNorm kNorm, int64_t kSize, class T>
+void forward_head(const HeadNormRopeFwd& a, const Turn& turn, const WholeTurn& whole, int64_t row,
+                  const T* x, int64_t r) {
+  const int64_t c = head_size<kSize>(a.in), half = c / 2;
+  const float *gain = a.in.gain.data<float>(), *bias = a.in.bias.data<float>();
+  T* to = a.y.template data<T>() + r * c;
+  const RowStats s = stats_of<kNorm>(a, x, r, c);
+  if (whole.fits) {
+    store(to, whole.there(before_turn<kNorm>(x, s, gain, bias, 0, kLanes)));
+  } else if (turn.cos) {
+    for_pairs(turn, row, half, [&](int64_t i, int n, Vec cos, Vec sin) {
+      const Vec u = before_turn<kNorm>(x, s, gain, bias, i, n);
+      const Vec v = before_turn<kNorm>(x, s, gain, bias, half + i, n);
+      store_n(to + i, fma(-v, sin, u * cos), n);
+      store_n(to + half + i, fma(u, sin, v * cos), n);
+    });
+  } else if constexpr (kNorm != QkNorm::kNone) {
+    norm_row<kNorm == QkNorm::kLayer>(x, s, gain, bias, to, c);
+  }
+}
+
+template <QkNorm kNorm, int64_t kSize, class T>
 void forward(const HeadNormRopeFwd& a) {
   const Heads<T> in(a.in.x);
   const Turn turn(a.in);
-  const int64_t heads = a.in.x.dim(2), c = a.in.x.dim(3), half = turn.half;
-  const float *gain = a.in.gain.data<float>(), *bias = a.in.bias.data<float>();
-  const auto one_head = [&](int64_t token, int64_t h, int64_t row, const WholeTurn& whole) {
-    const int64_t r = token * heads + h;
-    const T* x = in.head(token, h);
-    T* to = a.y.template data<T>() + r * c;
-    const RowStats s = stats_of<kNorm>(a, x, r);
-    if (whole.fits) {
-      store(to, whole.there(before_turn<kNorm>(x, s, gain, bias, 0, kLanes)));
-    } else if (turn.cos) {
-      for_pairs(turn, row, [&](int64_t i, int n, Vec cos, Vec sin) {
-        const Vec u = before_turn<kNorm>(x, s, gain, bias, i, n);
-        const Vec v = before_turn<kNorm>(x, s, gain, bias, half + i, n);
-        store_n(to + i, fma(-v, sin, u * cos), n);
-        store_n(to + half + i, fma(u, sin, v * cos), n);
-      });
-    } else if constexpr (kNorm != QkNorm::kNone) {
-      norm_row<kNorm == QkNorm::kLayer>(x, s, gain, bias, to, c);
-    }
-  };
+  const int64_t heads = a.in.x.dim(2);
   const auto tokens = [&](int64_t begin, int64_t end) __attribute__((flatten)) {
     for (int64_t token = begin; token < end; ++token) {
       const int64_t row = turn.cos ? turn.row(token) : 0;
       const WholeTurn whole(turn, row);
-      for (int64_t h = 0; h < heads; ++h) one_head(token, h, row, whole);
+      const T* x = in.token(token);
+      for (int64_t h = 0; h < heads; ++h) {
+        forward_head<kNorm, kSize>(a, turn, whole, row, x + h * in.head_stride, token * heads + h);
+      }
     }
   };
   parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), grain_tokens(a.in.x), tokens);
@@ -146,17 +156,17 @@ void turn_back(const Turn& turn, int64_t row, const T* dy, float* d, int64_t c) 
     for_lanes(c, [&](int64_t i, int n) { store_n(d + i, load_n(dy + i, n), n); });
     return;
   }
-  for_pairs(turn, row, [&](int64_t i, int n, Vec cos, Vec sin) {
-    const Vec u = load_n(dy + i, n), v = load_n(dy + turn.half + i, n);
+  const int64_t half = c / 2;
+  for_pairs(turn, row, half, [&](int64_t i, int n, Vec cos, Vec sin) {
+    const Vec u = load_n(dy + i, n), v = load_n(dy + half + i, n);
     store_n(d + i, fma(v, sin, u * cos), n);
-    store_n(d + turn.half + i, fma(-u, sin, v * cos), n);
+    store_n(d + half + i, fma(-u, sin, v * cos), n);
   });
 }
 
 template <QkNorm kNorm, class T>
 void head_gradient(const HeadNormRopeBwd& a, const T* x, const float* d, RowStats s, float* dgain,
-                   float* dbias, T* dx) {
-  const int64_t c = a.in.x.dim(3);
+                   float* dbias, T* dx, int64_t c) {
   const float* gain = a.in.gain.data<float>();
   RowDots dots{0.0f, 0.0f};
   constexpr bool kCentred = kNorm == QkNorm::kLayer;
@@ -174,33 +184,34 @@ void head_gradient(const HeadNormRopeBwd& a, const T* x, const float* d, RowStat
   });
 }
 
-template <QkNorm kNorm, class T>
+template <QkNorm kNorm, int64_t kSize, class T>
 void backward(const HeadNormRopeBwd& a) {
-  const Heads<T> in(a.in.x), from(a.dy);
   const Tensor& dx_or_x = a.dx ? a.dx.t : a.in.x;
-  const Heads<T> out(dx_or_x);
+  const Heads<T> in(a.in.x), from(a.dy), out(dx_or_x);
   const Turn turn(a.in);
-  const int64_t heads = a.in.x.dim(2), c = a.in.x.dim(3);
+  const int64_t heads = a.in.x.dim(2), c = head_size<kSize>(a.in);
   const float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>();
   float* partial = a.partial.data<float>();
   const bool wants_x = static_cast<bool>(a.dx);
   const auto tokens = [&](int64_t begin, int64_t end) __attribute__((flatten)) {
-    float d[kMaxHeadDim];
+    float d[kSize ? kSize : kMaxHeadDim];
     float* mine = partial ? partial + begin / kHeadTokens * 2 * c : nullptr;
     if (mine) std::fill(mine, mine + 2 * c, 0.0f);
     float *dgain = a.dgain ? mine : nullptr, *dbias = a.dbias ? mine + c : nullptr;
     for (int64_t token = begin; token < end; ++token) {
       const int64_t row = turn.cos ? turn.row(token) : 0;
       const WholeTurn whole(turn, row);
+      const T *x = in.token(token), *dy = from.token(token);
+      T* dx = wants_x ? out.token(token) : nullptr;
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t r = token * heads + h;
         const RowStats s{mean ? mean[r] : 0.0f, rstd ? rstd[r] : 1.0f};
         if (whole.fits)
-          store(d, whole.back(load(from.head(token, h))));
+          store(d, whole.back(load(dy + h * from.head_stride)));
         else
-          turn_back(turn, row, from.head(token, h), d, c);
-        head_gradient<kNorm>(a, in.head(token, h), d, s, dgain, dbias,
-                             wants_x ? out.head(token, h) : nullptr);
+          turn_back(turn, row, dy + h * from.head_stride, d, c);
+        head_gradient<kNorm>(a, x + h * in.head_stride, d, s, dgain, dbias,
+                             dx ? dx + h * out.head_stride : nullptr, c);
       }
     }
   };
@@ -219,17 +230,36 @@ void with_norm(QkNorm norm, F&& f) {
   }
 }
 
+// f<norm, head size>, the size 0 where it is none of the usual ones.
+template <class F>
+void with_norm_and_size(const HeadNormRope& in, F&& f) {
+  with_norm(in.norm, [&]<QkNorm kNorm>() {
+    switch (in.x.dim(3)) {
+      case 16:
+        return f.template operator()<kNorm, 16>();
+      case 32:
+        return f.template operator()<kNorm, 32>();
+      case 64:
+        return f.template operator()<kNorm, 64>();
+      case 128:
+        return f.template operator()<kNorm, 128>();
+      default:
+        return f.template operator()<kNorm, 0>();
+    }
+  });
+}
+
 }  // namespace
 
 void head_norm_rope_fwd(Cpu&, const HeadNormRopeFwd& a) {
   with_dtype(a.in.x.dtype(), [&]<class T>() {
-    with_norm(a.in.norm, [&]<QkNorm kNorm>() { forward<kNorm, T>(a); });
+    with_norm_and_size(a.in, [&]<QkNorm kNorm, int64_t kSize>() { forward<kNorm, kSize, T>(a); });
   });
 }
 
 void head_norm_rope_bwd(Cpu&, const HeadNormRopeBwd& a) {
   with_dtype(a.in.x.dtype(), [&]<class T>() {
-    with_norm(a.in.norm, [&]<QkNorm kNorm>() { backward<kNorm, T>(a); });
+    with_norm_and_size(a.in, [&]<QkNorm kNorm, int64_t kSize>() { backward<kNorm, kSize, T>(a); });
   });
   if (a.partial) {
     sum_partials(a.partial.data<float>(), a.partial.dim(0), a.in.x.dim(3), a.dgain, a.dbias);
