@@ -7,27 +7,39 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 14;  // elements in a piece of parallel work
 
-// Offset of a row in a tensor of any strides.
-int64_t row_offset(const Tensor& x, int64_t row) {
-  int64_t at = 0;
-  for (int axis = x.shape().axes() - 2; axis >= 0; --axis) {
-    at += row % x.dim(axis) * x.stride(axis);
-    row /= x.dim(axis);
+// A tensor, or two of one shape, as rows of dense elements: trailing axes that lie dense are one.
+struct Rows {
+  int64_t count = 1, length = 1;
+  int lead = 0;  // axes in front of those that make a row
+
+  explicit Rows(const Tensor& x) : Rows(x, x) {}
+  Rows(const Tensor& x, const Tensor& y) : lead(x.shape().axes()) {
+    while (lead > 0 && dense(x) && dense(y)) length *= x.dim(--lead);
+    for (int axis = 0; axis < lead; ++axis) count *= x.dim(axis);
   }
-  return at;
-}
+  int64_t offset(const Tensor& x, int64_t row) const {
+    int64_t at = 0;
+    for (int axis = lead - 1; axis >= 0; --axis) {
+      at += row % x.dim(axis) * x.stride(axis);
+      row /= x.dim(axis);
+    }
+    return at;
+  }
+
+ private:
+  bool dense(const Tensor& x) const { return x.dim(lead - 1) <= 1 || x.stride(lead - 1) == length; }
+};
 
 // f(row, first element, elements): rows in pieces, or one long row in pieces.
 template <class F>
-void for_pieces(const Tensor& x, F&& f) {
-  const int64_t rows = x.contiguous() ? 1 : x.rows();
-  const int64_t c = x.contiguous() ? x.size() : x.dim(-1);
-  if (rows == 1) {
+void for_pieces(const Rows& rows, F&& f) {
+  const int64_t c = rows.length;
+  if (rows.count == 1) {
     parallel_ranges(c, kGrain, [&](int64_t begin, int64_t end) { f(0, begin, end - begin); });
     return;
   }
   const int64_t grain = c < kGrain ? kGrain / (c ? c : 1) : 1;
-  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
+  parallel_ranges(rows.count, grain, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) f(r, 0, c);
   });
 }
@@ -36,18 +48,15 @@ template <class From, class To>
 void copy_values(const Copy& a) {
   const From* from = a.from.data<From>();
   To* to = a.to.t.data<To>();
-  const bool both = a.from.contiguous() && a.to.t.contiguous();
-  for_pieces(both                  ? a.from
-             : a.from.contiguous() ? a.to.t
-                                   : a.from,
-             [&](int64_t row, int64_t first, int64_t count) {
-               const From* p = from + (both ? 0 : row_offset(a.from, row)) + first;
-               To* q = to + (both ? 0 : row_offset(a.to.t, row)) + first;
-               for_lanes(count, [&](int64_t i, int n) {
-                 const Vec v = load_n(p + i, n);
-                 store_n(q + i, a.to.add ? v + load_n(q + i, n) : v, n);
-               });
-             });
+  const Rows rows(a.from, a.to.t);
+  for_pieces(rows, [&](int64_t row, int64_t first, int64_t count) {
+    const From* p = from + rows.offset(a.from, row) + first;
+    To* q = to + rows.offset(a.to.t, row) + first;
+    for_lanes(count, [&](int64_t i, int n) {
+      const Vec v = load_n(p + i, n);
+      store_n(q + i, a.to.add ? v + load_n(q + i, n) : v, n);
+    });
+  });
 }
 
 }  // namespace
@@ -62,9 +71,9 @@ void copy(Cpu&, const Copy& a) {
 void fill(Cpu&, const Fill& a) {
   with_dtype(a.x.dtype(), [&]<class T>() {
     T* x = a.x.data<T>();
-    const bool plain = a.x.contiguous();
-    for_pieces(a.x, [&](int64_t row, int64_t first, int64_t count) {
-      T* p = x + (plain ? 0 : row_offset(a.x, row)) + first;
+    const Rows rows(a.x);
+    for_pieces(rows, [&](int64_t row, int64_t first, int64_t count) {
+      T* p = x + rows.offset(a.x, row) + first;
       for_lanes(count, [&](int64_t i, int n) { store_n(p + i, Vec(a.value), n); });
     });
   });
