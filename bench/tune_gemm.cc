@@ -2,8 +2,9 @@
 // gemm_table.cc to standard output: tune_gemm CONFIG... Among the cuts within 3 % of the fastest it
 // takes one with at least eight slices, or as many as there are, so that more threads than were
 // measured find work; then it runs that one and the rule's (gemm_cut.cc) in turns, and the table
-// gets it only where it is faster by 5 % in the middle of these pairs. So a shape that is not in
-// the table is one where nothing was gained, on a busy machine too.
+// gets it only where it is faster by 5 % in the middle of these pairs, twice. So a shape that is
+// not in the table is one where nothing was gained, on a busy machine too. No cut has fewer slices
+// than the rule's.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,19 +76,20 @@ struct Timed {
   double seconds;
 };
 
-std::vector<Timed> candidates(const Product& p) {
+std::vector<Timed> candidates(const Product& p, GemmCut rule) {
   std::vector<Timed> out;
   for (bool pack : {false, true}) {
     for (int rows : {1, 2, 4, 8, 16}) {
       for (int columns : {1, 2, 4, 8, 16}) {
         const bool too_thin = p.m / rows < 16 || p.n / columns < 16;
         const bool single = rows * columns == 1 && (p.m >= 64 || p.n >= 64);
-        if (too_thin || single || rows * columns > 32) continue;
+        const bool too_few = rows * columns < rule.rows * rule.columns;
+        if (too_thin || single || too_few || rows * columns > 32) continue;
         out.push_back({{rows, columns, pack}, 1e30});
       }
     }
   }
-  if (out.empty()) out.push_back({{1, 1, false}, 1e30});
+  if (out.empty()) out.push_back({rule, 1e30});
   return out;
 }
 
@@ -110,8 +112,8 @@ Trial make_trial(const Product& p, DType type) {
   return {g, std::clamp(static_cast<int>(4e8 / flops), 1, 200), flops > 4e9};
 }
 
-GemmCut best_cut(const Product& p, const Trial& trial) {
-  std::vector<Timed> all = candidates(p);
+GemmCut best_cut(const Product& p, const Trial& trial, GemmCut rule) {
+  std::vector<Timed> all = candidates(p, rule);
   // Rounds over all cuts, so that a slow moment of the machine hits none of them alone.
   for (int round = 0; round < (trial.large ? 4 : 7); ++round) {
     for (Timed& t : all) t.seconds = std::min(t.seconds, seconds_of(trial.g, t.cut, trial.repeats));
@@ -148,8 +150,9 @@ void write_table(const char* name, const std::set<Product>& products, DType type
   fmt::print("constexpr MeasuredCut {}[] = {{\n", name);
   for (const Product& p : products) {
     const Trial trial = make_trial(p, type);
-    const GemmCut cut = best_cut(p, trial), rule = rule_cut(p.m, p.n, p.k);
-    const double faster = cut == rule ? 1.0 : gain(trial, cut, rule);
+    const GemmCut rule = rule_cut(p.m, p.n, p.k, type), cut = best_cut(p, trial, rule);
+    const double once = cut == rule ? 1.0 : gain(trial, cut, rule);
+    const double faster = once < kEnough ? once : std::min(once, gain(trial, cut, rule));
     std::fprintf(stderr, "%s %ld x %ld x %ld %s: %d x %d%s, %.2f of the rule's %d x %d\n", name,
                  long(p.m), long(p.n), long(p.k), kForms[static_cast<int>(p.form)], cut.rows,
                  cut.columns, cut.pack ? " packed" : "", faster, rule.rows, rule.columns);

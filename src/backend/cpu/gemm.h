@@ -36,7 +36,7 @@ struct GemmCut {
   bool operator==(const GemmCut&) const = default;
 };
 // The rule for shapes that are not in the table of measured cuts.
-GemmCut rule_cut(int64_t m, int64_t n, int64_t k);
+GemmCut rule_cut(int64_t m, int64_t n, int64_t k, DType type);
 GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed, DType type);
 // For the tuner and its test only: runs g cut in the way given.
 void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut);
