@@ -85,7 +85,7 @@ std::vector<Timed> candidates(const Product& p, GemmCut rule) {
         const bool single = rows * columns == 1 && (p.m >= 64 || p.n >= 64);
         const bool too_few = rows * columns < rule.rows * rule.columns;
         if (too_thin || single || too_few || rows * columns > 32) continue;
-        out.push_back({{rows, columns, pack}, 1e30});
+        out.push_back({{rows, columns, pack, rule.turn}, 1e30});
       }
     }
   }
@@ -150,7 +150,7 @@ void write_table(const char* name, const std::set<Product>& products, DType type
   fmt::print("constexpr MeasuredCut {}[] = {{\n", name);
   for (const Product& p : products) {
     const Trial trial = make_trial(p, type);
-    const GemmCut rule = rule_cut(p.m, p.n, p.k, type), cut = best_cut(p, trial, rule);
+    const GemmCut rule = rule_cut(p.m, p.n, p.k, p.form, type), cut = best_cut(p, trial, rule);
     const double once = cut == rule ? 1.0 : gain(trial, cut, rule);
     const double faster = once < kEnough ? once : std::min(once, gain(trial, cut, rule));
     std::fprintf(stderr, "%s %ld x %ld x %ld %s: %d x %d%s, %.2f of the rule's %d x %d\n", name,

@@ -70,7 +70,8 @@ std::string name(const Case& c, const GemmCut& cut) {
   return Shape{c.m, c.n, c.k}.str() + (c.a_transposed ? " a^T" : "") +
          (c.b_transposed ? " b^T" : "") + (c.accumulate ? " +=" : "") + (c.bias ? " bias" : "") +
          " " + std::string(name_of(c.in)) + (c.gap ? " strided" : "") + " cut " +
-         Shape{cut.rows, cut.columns}.str() + (cut.pack ? " packed" : "");
+         Shape{cut.rows, cut.columns}.str() + (cut.pack ? " packed" : "") +
+         (cut.turn ? " turned" : "");
 }
 
 void expect_right(const Case& c, const GemmCut& cut) {
@@ -93,7 +94,7 @@ void expect_right(const Case& c, const GemmCut& cut) {
 }
 
 GemmCut chosen(const Case& c) {
-  return gemm_cut(c.m, c.n, c.k, c.a_transposed, c.b_transposed, c.in);
+  return gemm_cut(c.m, c.n, c.k, gemm_form(c.a_transposed, c.b_transposed), c.in);
 }
 
 constexpr DType kBf16 = DType::kBf16, kF32 = DType::kF32;
@@ -122,10 +123,20 @@ TEST(Gemm, EveryFormOfOddShapes) {
 }
 
 TEST(Gemm, EveryCutOfAShape) {
-  const std::vector<GemmCut> cuts = {{1, 1, false}, {1, 1, true}, {4, 1, false},  {4, 1, true},
-                                     {1, 3, false}, {1, 3, true}, {3, 2, false},  {3, 2, true},
-                                     {8, 8, false}, {8, 8, true}, {64, 1, false}, {1, 64, true}};
+  const std::vector<GemmCut> cuts = {
+      {1, 1, false},  {1, 1, true},  {4, 1, false},       {4, 1, true},      {1, 3, false},
+      {1, 3, true},   {3, 2, false}, {3, 2, true},        {8, 8, false},     {8, 8, true},
+      {64, 1, false}, {1, 64, true}, {1, 1, false, true}, {3, 2, true, true}};
   expect_all_forms(67, 83, 40, cuts);
+}
+
+TEST(Gemm, RowsOfAMultipleOf8KiBAreTurned) {
+  EXPECT_TRUE(chosen({2048, 256, 256, true}).turn);
+  for (const Case& c : {Case{2048, 256, 256}, Case{2048, 256, 256, false, true},
+                        Case{2064, 256, 256, true}, Case{2048, 96, 256, true}}) {
+    EXPECT_FALSE(chosen(c).turn) << name(c, chosen(c));
+  }
+  expect_right({2048, 256, 256, true, false, true}, chosen({2048, 256, 256, true}));
 }
 
 TEST(Gemm, LongSums) {
@@ -165,7 +176,8 @@ TEST_P(GemmBits, AreThoseOfOneThread) {
     c.accumulate = true;
     GemmCut packed = chosen(c);
     packed.pack = true;
-    for (const GemmCut& cut : {chosen(c), packed, GemmCut{8, 1, true}}) {
+    for (const GemmCut& cut :
+         {chosen(c), packed, GemmCut{8, 1, true}, GemmCut{4, 2, false, true}}) {
       std::vector<float> one;
       for (int threads = 1; threads <= 8; ++threads) {
         set_num_threads(threads);

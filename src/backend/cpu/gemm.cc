@@ -37,11 +37,12 @@ struct Key {
 struct KeyHash {
   size_t operator()(const Key& x) const {
     uint64_t h = 0;
-    for (int64_t v : {x.m, x.n, x.k, x.lda, x.ldb, x.ldc,
-                      int64_t(x.a_transposed) | int64_t(x.b_transposed) << 1 |
-                          int64_t(x.accumulate) << 2 | int64_t(x.bias) << 3 | int64_t(x.in) << 4 |
-                          int64_t(x.out) << 6 | int64_t(x.cut.rows) << 16 |
-                          int64_t(x.cut.columns) << 32 | int64_t(x.cut.pack) << 48}) {
+    for (int64_t v :
+         {x.m, x.n, x.k, x.lda, x.ldb, x.ldc,
+          int64_t(x.a_transposed) | int64_t(x.b_transposed) << 1 | int64_t(x.accumulate) << 2 |
+              int64_t(x.bias) << 3 | int64_t(x.in) << 4 | int64_t(x.out) << 6 |
+              int64_t(x.cut.rows) << 16 | int64_t(x.cut.columns) << 32 | int64_t(x.cut.pack) << 48 |
+              int64_t(x.cut.turn) << 49}) {
       h = (h ^ static_cast<uint64_t>(v)) * 0x9E3779B97F4A7C15ull;
       h ^= h >> 29;
     }
@@ -147,6 +148,12 @@ struct Slice {
   memory a, b, c, bias, scratch;
   size_t a_at = 0, b_at = 0, c_at = 0, bias_at = 0, packed_at = 0, scratch_bytes = 0;
   int column = 0;
+  // With GemmCut::turn: a as it lies in memory, its reorder, and its bytes by rows.
+  dnnl::reorder turn;
+  memory a_from;
+  size_t turned_bytes = 0;
+
+  size_t worker_bytes() const { return turned_bytes + scratch_bytes; }
 };
 
 // The reorder of one column slice of b into oneDNN's own layout.
@@ -200,7 +207,9 @@ class Planner {
 
   void add_slice(int64_t m0, int64_t m1, int64_t n0, int64_t n1, memory::desc& packed) {
     const int64_t m = m1 - m0, n = n1 - n0;
-    const auto a = matrix(m, k_.k, k_.in, k_.lda, k_.a_transposed);
+    const auto a_from = matrix(m, k_.k, k_.in, k_.lda, k_.a_transposed);
+    // A line more than k, so that rows do not all fall on the same cache sets.
+    const auto a = k_.cut.turn ? matrix(m, k_.k, k_.in, k_.k + kColumnUnit, false) : a_from;
     const auto plain = matrix(k_.k, n, k_.in, k_.ldb, k_.b_transposed);
     const auto c = matrix(m, n, k_.out, k_.ldc, false);
     memory::desc bias;
@@ -219,12 +228,17 @@ class Planner {
     if (k_.bias) s.bias = memory(bias, engine(), nullptr);
     s.scratch = memory(d.scratchpad_desc(), engine(), nullptr);
     s.scratch_bytes = d.scratchpad_desc().get_size();
+    if (k_.cut.turn) {
+      s.a_from = memory(a_from, engine(), nullptr);
+      s.turn = dnnl::reorder(s.a_from, s.a);
+      s.turned_bytes = (a.get_size() + 63) / 64 * 64;
+    }
     s.a_at = offset_bytes(m0, 0, k_.in, k_.lda, k_.a_transposed);
     s.b_at = offset_bytes(0, n0, k_.in, k_.ldb, k_.b_transposed);
     s.c_at = offset_bytes(m0, n0, k_.out, k_.ldc, false);
     s.bias_at = static_cast<size_t>(n0) * sizeof(float);
     s.packed_at = plan_->packed_bytes;
-    plan_->scratch_bytes = std::max(plan_->scratch_bytes, s.scratch_bytes);
+    plan_->scratch_bytes = std::max(plan_->scratch_bytes, s.worker_bytes());
     s.column = static_cast<int>(plan_->packings.size());
     plan_->slices.push_back(std::move(s));
   }
@@ -263,12 +277,16 @@ Plan& plan_for(const Key& key) {
 
 void set(memory& m, const void* p) { dnnl_memory_set_data_handle(m.get(), const_cast<void*>(p)); }
 
+void reorder(dnnl::reorder& primitive, memory& from, memory& to) {
+  const std::array<dnnl_exec_arg_t, 2> args{dnnl_exec_arg_t{DNNL_ARG_FROM, from.get()},
+                                            {DNNL_ARG_TO, to.get()}};
+  run(primitive.get(), args.data(), 2);
+}
+
 void pack(Packing& p, const char* b, char* packed) {
   set(p.from, b + p.from_at);
   set(p.to, packed + p.to_at);
-  const std::array<dnnl_exec_arg_t, 2> args{dnnl_exec_arg_t{DNNL_ARG_FROM, p.from.get()},
-                                            {DNNL_ARG_TO, p.to.get()}};
-  run(p.reorder.get(), args.data(), 2);
+  reorder(p.reorder, p.from, p.to);
 }
 
 struct Operands {
@@ -279,11 +297,18 @@ struct Operands {
 };
 
 void multiply(Slice& s, const Operands& o) {
-  set(s.a, o.a + s.a_at);
+  char* scratch = static_cast<char*>(worker_scratch(s.worker_bytes()));
+  if (s.turned_bytes) {
+    set(s.a_from, o.a + s.a_at);
+    set(s.a, scratch);
+    reorder(s.turn, s.a_from, s.a);
+  } else {
+    set(s.a, o.a + s.a_at);
+  }
   set(s.b, o.packed ? o.packed + s.packed_at : o.b + s.b_at);
   set(s.c, o.c + s.c_at);
   if (o.bias) set(s.bias, o.bias + s.bias_at);
-  set(s.scratch, worker_scratch(s.scratch_bytes));
+  set(s.scratch, scratch + s.turned_bytes);
   std::array<dnnl_exec_arg_t, 5> args{dnnl_exec_arg_t{DNNL_ARG_SRC, s.a.get()},
                                       {DNNL_ARG_WEIGHTS, s.b.get()},
                                       {DNNL_ARG_DST, s.c.get()},
@@ -378,7 +403,8 @@ namespace {
 
 GemmCut cut_of(const Gemm& g) {
   const int64_t k = g.a.dim(g.a_transposed ? 0 : 1);
-  return gemm_cut(g.c.dim(0), g.c.dim(1), k, g.a_transposed, g.b_transposed, g.a.dtype());
+  const GemmForm form = gemm_form(g.a_transposed, g.b_transposed);
+  return gemm_cut(g.c.dim(0), g.c.dim(1), k, form, g.a.dtype());
 }
 
 // Nothing if the product is empty; then it is done already.

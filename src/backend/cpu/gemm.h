@@ -28,16 +28,25 @@ void gemm(Cuda&, const Gemm& g);  // src/backend/cuda/gemm.cc, through cuBLASLt
 void gemm_pair(Cpu&, const Gemm& first, const Gemm& second);
 void gemm_pair(Cuda&, const Gemm& first, const Gemm& second);
 
+// The products of a linear layer: neither a nor b transposed (kInputGradient), b (kForward), or a.
+enum class GemmForm : uint8_t { kForward, kInputGradient, kWeightGradient };
+constexpr GemmForm gemm_form(bool a_transposed, bool b_transposed) {
+  if (a_transposed) return GemmForm::kWeightGradient;
+  return b_transposed ? GemmForm::kForward : GemmForm::kInputGradient;
+}
+
 // How the output of one product is cut: a pure function of shape, dtype and instruction set.
 struct GemmCut {
   int rows = 1;       // slices along m
   int columns = 1;    // slices along n
   bool pack = false;  // b is first reordered into oneDNN's blocked layout, in the shared scratch
+  bool turn =
+      false;  // a slice of a transposed a is first laid out by rows, in the worker's scratch
   bool operator==(const GemmCut&) const = default;
 };
 // The rule for shapes that are not in the table of measured cuts.
-GemmCut rule_cut(int64_t m, int64_t n, int64_t k, DType type);
-GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed, DType type);
+GemmCut rule_cut(int64_t m, int64_t n, int64_t k, GemmForm form, DType type);
+GemmCut gemm_cut(int64_t m, int64_t n, int64_t k, GemmForm form, DType type);
 // For the tuner and its test only: runs g cut in the way given.
 void gemm_with_cut(Cpu&, const Gemm& g, GemmCut cut);
 

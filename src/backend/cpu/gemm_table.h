@@ -5,11 +5,9 @@
 #include <cstdint>
 #include <span>
 
-#include "core/dtype.h"
+#include "backend/cpu/gemm.h"
 
 namespace keel {
-
-enum class GemmForm : uint8_t { kForward, kInputGradient, kWeightGradient };
 
 struct MeasuredCut {
   int32_t m, n, k;
