@@ -20,6 +20,7 @@ if(KEEL_SANITIZE)
   add_compile_options(-fsanitize=${KEEL_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${KEEL_SANITIZE})
+  add_compile_definitions(KEEL_SANITIZED)
 endif()
 
 find_program(KEEL_CCACHE ccache)

@@ -12,14 +12,6 @@
 #include "io/temp_dir.h"
 #include "small_run.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KEEL_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define KEEL_TEST_SANITIZED 1
-#endif
-#endif
-
 namespace {
 
 std::atomic<bool> counting{false};
@@ -32,7 +24,7 @@ void count() {
 
 }  // namespace
 
-#ifndef KEEL_TEST_SANITIZED
+#ifndef KEEL_SANITIZED
 extern "C" {
 
 void* __libc_malloc(size_t);
@@ -96,7 +88,7 @@ class Allocation : public InDType {
  protected:
   void SetUp() override {
     InDType::SetUp();
-#ifdef KEEL_TEST_SANITIZED
+#ifdef KEEL_SANITIZED
     GTEST_SKIP() << "the sanitizer has replaced malloc";
 #endif
   }
