@@ -17,6 +17,8 @@
 namespace keel {
 namespace {
 
+constexpr size_t kReadBytes = size_t{1} << 18;
+
 [[noreturn]] void fail_write(const char* operation, const std::string& path, int error) {
   throw IoError(fmt::format("{}: cannot {}: {}", path, operation, strerror(error)));
 }
@@ -139,22 +141,34 @@ std::vector<std::string> RealFs::list(const std::string& path) {
 }
 
 std::string RealFs::read_file(const std::string& path, uint64_t max_bytes) {
-  const Descriptor fd(retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
-  if (fd.get() < 0) fail_read("open", path, errno);
   std::string text;
-  char block[65536];
-  for (;;) {
-    const ssize_t n = retry([&] { return ::read(fd.get(), block, sizeof block); });
-    if (n < 0) fail_read("read", path, errno);
-    if (n == 0) return text;
-    text.append(block, static_cast<size_t>(n));
-    if (text.size() > max_bytes) {
+  read_pieces(path, [&](std::string_view piece) {
+    if (piece.size() > max_bytes - text.size()) {
       throw DataError(fmt::format("{}: larger than {} bytes", path, max_bytes));
     }
-  }
+    text += piece;
+  });
+  return text;
 }
 
 }  // namespace
+
+void Fs::read_pieces(const std::string& path, const std::function<void(std::string_view)>& take) {
+  // Without O_NONBLOCK a pipe under the name would wait for somebody to write.
+  const Descriptor fd(
+      retry([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); }));
+  if (fd.get() < 0) fail_read("open", path, errno);
+  struct stat s;
+  if (::fstat(fd.get(), &s) != 0) fail_read("open", path, errno);
+  if (!S_ISREG(s.st_mode)) throw DataError(fmt::format("{}: not a file", path));
+  std::string block(kReadBytes, '\0');
+  for (;;) {
+    const ssize_t n = retry([&] { return ::read(fd.get(), block.data(), block.size()); });
+    if (n < 0) fail_read("read", path, errno);
+    if (n == 0) return;
+    take({block.data(), static_cast<size_t>(n)});
+  }
+}
 
 void Fs::remove_tree(const std::string& path) {
   if (is_link(path) || !is_dir(path)) return remove_file(path);
@@ -226,6 +240,15 @@ std::string random_suffix() {
     throw IoError(fmt::format("cannot read random bytes: {}", strerror(errno)));
   }
   return fmt::format("{:016x}", bits);
+}
+
+bool is_temporary(std::string_view name) {
+  constexpr std::string_view kMark = ".tmp-";
+  constexpr size_t kDigits = 16;
+  if (name.size() < kMark.size() + kDigits) return false;
+  const std::string_view digits = name.substr(name.size() - kDigits);
+  return name.substr(0, name.size() - kDigits).ends_with(kMark) &&
+         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace keel

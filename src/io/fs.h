@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,6 +43,11 @@ class Fs {
   // Names (not paths) in a folder, sorted, without . and ..
   virtual std::vector<std::string> list(const std::string& path) = 0;
   virtual std::string read_file(const std::string& path, uint64_t max_bytes) = 0;
+  // Hands a file's bytes to `take` in order, a piece at a time. Unlike a mapped file, one that the
+  // disk no longer gives back is an error here and not a signal. DataError also for what is no
+  // regular file.
+  virtual void read_pieces(const std::string& path,
+                           const std::function<void(std::string_view)>& take);
 
   // A folder and all that is in it; symbolic links are removed, not followed.
   void remove_tree(const std::string& path);
@@ -68,6 +74,8 @@ std::string parent_path(std::string_view path);
 std::string base_name(std::string_view path);
 // 16 hex digits from the system's random source, for temporary names.
 std::string random_suffix();
+// Whether a name ends as that of something unfinished does: ".tmp-" and a random suffix.
+bool is_temporary(std::string_view name);
 
 constexpr uint64_t kMaxTextBytes = uint64_t{1} << 30;
 

@@ -34,6 +34,7 @@ struct TensorEntry {
   std::vector<int64_t> shape;
   uint64_t begin = 0;
   uint64_t bytes = 0;
+  uint64_t end() const { return begin + bytes; }
 };
 
 using StringPairs = std::vector<std::pair<std::string, std::string>>;

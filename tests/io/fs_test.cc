@@ -1,6 +1,7 @@
 #include "io/fs.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/error_text.h"
@@ -53,6 +54,38 @@ TEST(Fs, ErrorsNamePathOperationAndReason) {
   fs.write_file(dir / "a", "12345");
   EXPECT_EQ(data([&] { fs.read_file(dir / "a", 4); }), (dir / "a") + ": larger than 4 bytes");
   EXPECT_EQ(io([&] { fs.create(dir / "a"); }), (dir / "a") + ": cannot create: File exists");
+}
+
+TEST(Fs, ReadsInPieces) {
+  const TempDir dir;
+  std::string text;
+  for (int i = 0; text.size() < 700'000; ++i) text += std::to_string(i);
+  real_fs().write_file(dir / "a", text);
+  std::string got;
+  int pieces = 0;
+  real_fs().read_pieces(dir / "a", [&](std::string_view piece) {
+    got += piece;
+    ++pieces;
+  });
+  EXPECT_TRUE(got == text);
+  EXPECT_GT(pieces, 1);
+  const auto error = [&](const std::string& path) {
+    return error_text<DataError>([&] { real_fs().read_pieces(path, [](std::string_view) {}); });
+  };
+  EXPECT_EQ(error(dir.path()), dir.path() + ": not a file");
+  EXPECT_EQ(error(dir / "none"), (dir / "none") + ": cannot open: No such file or directory");
+  ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(error(dir / "pipe"), (dir / "pipe") + ": not a file");
+}
+
+TEST(Fs, TemporaryNames) {
+  for (const std::string& name : {"x.tmp-" + random_suffix(), ".tmp-" + random_suffix()}) {
+    EXPECT_TRUE(is_temporary(name)) << name;
+  }
+  for (const char* name : {"", "x", "x.tmp-", "x.tmp-0123", "x.tmp-0123456789abcdeg",
+                           "x.tmp-0123456789abcdef0", "0123456789abcdef"}) {
+    EXPECT_FALSE(is_temporary(name)) << name;
+  }
 }
 
 TEST(Fs, SpaceThatIsNotThereIsAnIoError) {
