@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "core/device_memory.h"
 #include "core/error.h"
-#include "train/run_dir.h"
+#include "train/checkpoint_store.h"
 
 namespace keel {
 namespace {
@@ -80,20 +82,34 @@ void load_weights(const SafetensorsFile& file, Decoder& model) {
   parameters.refresh_copies();
 }
 
-void load_weights(const std::string& from, Decoder& model) {
+std::vector<std::string> load_weights(const std::string& from, Decoder& model) {
   Fs& fs = real_fs();
-  if (is_run(fs, from) && fs.is_dir(join_path(from, "ckpt"))) {
-    NewestCheckpoint newest = load_newest_checkpoint(from);
+  NewestCheckpoint newest;
+  if (has_checkpoints(fs, from)) {
+    newest = load_newest_checkpoint(from);
     if (!newest.found) throw DataError(no_checkpoint(from, newest));
-    return load_weights(newest.found->model, model);
+    load_weights(newest.found->model, model);
+  } else if (fs.is_dir(from)) {
+    load_weights(load_checkpoint(from).model, model);
+  } else {
+    load_weights(SafetensorsFile(from), model);
   }
-  if (fs.is_dir(from)) return load_weights(load_checkpoint(from).model, model);
-  load_weights(SafetensorsFile(from), model);
+  return skipped_lines(newest.skipped);
 }
 
-void load_trainer(const LoadedCheckpoint& checkpoint, Trainer& trainer) {
+void load_trainer(const LoadedCheckpoint& checkpoint, Trainer& trainer, bool changed) {
   load_weights(checkpoint.model, trainer.model());
-  for (const StateTensor& s : trainer.state()) copy_in(checkpoint.state, s.name, s.tensor);
+  std::set<std::string_view> used;
+  const std::vector<StateTensor> state = trainer.state();
+  for (const StateTensor& s : state) {
+    copy_in(checkpoint.state, s.name, s.tensor);
+    used.insert(s.name);
+  }
+  for (const TensorEntry& t : checkpoint.state.tensors()) {
+    if (changed || used.contains(t.name)) continue;
+    throw DataError(fmt::format("{}: tensor {} is not part of this run's state",
+                                checkpoint.state.path(), t.name));
+  }
   trainer.restored(checkpoint.step);
 }
 

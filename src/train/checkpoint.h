@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "train/checkpoint_files.h"
 #include "train/trainer.h"
@@ -18,12 +19,14 @@ std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
                          const CheckpointNumbers& numbers, const std::string& config);
 
 // Weights, state and step of a checkpoint into a trainer of the same config. DataError naming file
-// and tensor when it belongs to another model.
-void load_trainer(const LoadedCheckpoint& checkpoint, Trainer& trainer);
+// and tensor when it belongs to another model. `changed`: the config has been changed since, so
+// state that the trainer has no use for is passed over.
+void load_trainer(const LoadedCheckpoint& checkpoint, Trainer& trainer, bool changed = false);
 
-// Weights alone, from a run (its newest checkpoint), a checkpoint folder or a model.safetensors.
-// DataError naming file and tensor, both shapes, when they do not fit.
-void load_weights(const std::string& from, Decoder& model);
+// Weights alone, from a run (its newest checkpoint that verifies), a checkpoint folder or a
+// model.safetensors. Returns lines for the log: newer checkpoints that were passed over. DataError
+// naming file and tensor, both shapes, when they do not fit.
+std::vector<std::string> load_weights(const std::string& from, Decoder& model);
 void load_weights(const SafetensorsFile& file, Decoder& model);
 
 }  // namespace keel

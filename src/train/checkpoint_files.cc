@@ -1,37 +1,21 @@
 #include "train/checkpoint_files.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <set>
 
 #include "core/error.h"
 #include "io/hash.h"
-#include "train/checkpoint_manifest.h"
+#include "train/checkpoint_names.h"
 
 namespace keel {
 namespace {
 
 constexpr const char* kModel = "model.safetensors";
 constexpr const char* kState = "state.safetensors";
-constexpr std::string_view kTrash = ".trash-";
-constexpr std::string_view kTemporary = ".tmp-";
-
-std::string checkpoint_root(const std::string& run) { return join_path(run, "ckpt"); }
-
-std::string folder_name(int64_t step) { return fmt::format("step-{:08}", step); }
-
-// The step of a folder under a final name.
-std::optional<int64_t> step_of(std::string_view name) {
-  if (!name.starts_with("step-")) return std::nullopt;
-  const std::string_view digits = name.substr(5);
-  int64_t step = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
-  const bool all = error == std::errc() && end == digits.data() + digits.size();
-  return all && step >= 0 && folder_name(step) == name ? std::optional(step) : std::nullopt;
-}
 
 void check_content(const CheckpointContent& content) {
   const std::string where = fmt::format("checkpoint of step {}", content.step);
@@ -142,9 +126,9 @@ void write_folder(Fs& fs, const std::string& folder, const CheckpointContent& co
 
 // Renames the finished folder; one that is there already steps aside and comes back on failure.
 void publish(Fs& fs, const std::string& temporary, const std::string& root, int64_t step) {
-  std::string final_path = join_path(root, folder_name(step));
+  std::string final_path = join_path(root, checkpoint_name(step));
   const std::string aside =
-      join_path(root, fmt::format("{}{}-{}", kTrash, folder_name(step), random_suffix()));
+      join_path(root, fmt::format("{}{}-{}", kTrash, checkpoint_name(step), random_suffix()));
   const bool replaces = fs.exists(final_path);
   if (replaces) fs.rename(final_path, aside);
   try {
@@ -157,20 +141,54 @@ void publish(Fs& fs, const std::string& temporary, const std::string& root, int6
   if (replaces) fs.remove_quietly(aside);
 }
 
-SafetensorsFile load_tensors(const std::string& path, const ManifestFile& entry) {
-  {
-    const MappedFile file(path);
-    verify_bytes(path, entry, file.data(), file.bytes());
-  }
-  SafetensorsFile file(path);
-  const auto same = [](const TensorEntry& a, const TensorEntry& b) {
-    return a.name == b.name && a.dtype == b.dtype && a.shape == b.shape;
+std::string described(const TensorEntry& t) {
+  return fmt::format("{} [{}]", t.dtype, fmt::join(t.shape, ", "));
+}
+
+// Compares the tensors of a file with those of the manifest, both in the order of their data.
+std::optional<Damage> unlike(const std::string& path, const std::vector<TensorEntry>& file,
+                             const std::vector<TensorEntry>& manifest) {
+  const auto damage = [&](const std::string& name, const std::string& what) {
+    return Damage{path, name, fmt::format("{}: tensor \"{}\" {}", path, name, what)};
   };
-  if (!std::equal(file.tensors().begin(), file.tensors().end(), entry.tensors.begin(),
-                  entry.tensors.end(), same)) {
-    throw DataError(fmt::format("{}: its tensors are not those of the manifest", path));
+  for (size_t i = 0; i < manifest.size(); ++i) {
+    const TensorEntry& m = manifest[i];
+    if (i == file.size()) return damage(m.name, "is in the manifest alone");
+    const TensorEntry& f = file[i];
+    if (f.name != m.name) {
+      return damage(f.name, fmt::format("stands where the manifest has \"{}\"", m.name));
+    }
+    if (f.dtype == m.dtype && f.shape == m.shape) continue;
+    return damage(f.name, fmt::format("is {}, the manifest says {}", described(f), described(m)));
   }
-  return file;
+  if (file.size() == manifest.size()) return std::nullopt;
+  return damage(file[manifest.size()].name, "is not in the manifest");
+}
+
+std::optional<Damage> read_tensors(Fs& fs, const std::string& path, const ManifestFile& entry,
+                                   SafetensorsFile& out) {
+  FileCheck check(entry);
+  fs.read_pieces(path, [&](std::string_view piece) { check.take(piece); });
+  if (auto damage = check.result(path)) return damage;
+  out = SafetensorsFile(path);
+  return unlike(path, out.tensors(), entry.tensors);
+}
+
+// Reads one file into `loaded`, unless it is not what its entry says.
+std::optional<Damage> read_entry(Fs& fs, const std::string& path, const ManifestFile& entry,
+                                 LoadedCheckpoint& loaded) {
+  if (!fs.exists(path)) return Damage{path, "", path + ": missing"};
+  try {
+    if (entry.name == kModel) return read_tensors(fs, path, entry, loaded.model);
+    if (entry.name == kState) return read_tensors(fs, path, entry, loaded.state);
+    std::string text = fs.read_file(path, kMaxTextBytes);
+    FileCheck check(entry);
+    check.take(text);
+    loaded.files.push_back({entry.name, std::move(text)});
+    return check.result(path);
+  } catch (const DataError& e) {
+    return Damage{path, "", e.what()};
+  }
 }
 
 }  // namespace
@@ -193,7 +211,7 @@ std::string save_checkpoint(Fs& fs, const std::string& run, const CheckpointCont
     fs.make_dir(root);
     fs.sync_dir(run);
   }
-  std::string final_path = join_path(root, folder_name(content.step));
+  std::string final_path = join_path(root, checkpoint_name(content.step));
   const std::string temporary = fmt::format("{}{}{}", final_path, kTemporary, random_suffix());
   try {
     write_folder(fs, temporary, content);
@@ -212,10 +230,19 @@ const std::string& LoadedCheckpoint::text(std::string_view name) const {
   throw DataError(fmt::format("{}: it has no file \"{}\"", path, name));
 }
 
-LoadedCheckpoint load_checkpoint(const std::string& folder) {
-  Fs& fs = real_fs();
-  Manifest manifest = read_manifest(fs, folder);
-  LoadedCheckpoint loaded;
+std::optional<Damage> read_checkpoint(Fs& fs, const std::string& folder, LoadedCheckpoint& loaded) {
+  Manifest manifest;
+  const std::string path_of_manifest = join_path(folder, kManifestName);
+  try {
+    manifest = read_manifest(fs, folder);
+  } catch (const DataError& e) {
+    return Damage{path_of_manifest, "", e.what()};
+  }
+  const auto step = checkpoint_step(base_name(folder));
+  if (step && *step != manifest.step) {
+    return Damage{path_of_manifest, "",
+                  fmt::format("{}: its manifest is of step {}", folder, manifest.step)};
+  }
   loaded.step = manifest.step;
   loaded.path = folder;
   loaded.manifest_hash = std::move(manifest.hash);
@@ -223,90 +250,24 @@ LoadedCheckpoint load_checkpoint(const std::string& folder) {
   std::set<std::string> seen;
   for (const ManifestFile& entry : manifest.files) {
     const std::string path = join_path(folder, entry.name);
-    if (!seen.insert(entry.name).second) throw DataError(path + ": twice in the manifest");
-    if (!fs.exists(path)) throw DataError(path + ": missing");
-    if (entry.name == kModel) {
-      loaded.model = load_tensors(path, entry);
-    } else if (entry.name == kState) {
-      loaded.state = load_tensors(path, entry);
-    } else {
-      std::string text = fs.read_file(path, kMaxTextBytes);
-      verify_bytes(path, entry, reinterpret_cast<const std::byte*>(text.data()), text.size());
-      loaded.files.push_back({entry.name, std::move(text)});
+    if (!seen.insert(entry.name).second) {
+      return Damage{path, "", path + ": twice in the manifest"};
     }
+    if (auto damage = read_entry(fs, path, entry, loaded)) return damage;
   }
   for (const char* name : {kModel, kState}) {
-    if (!seen.contains(name)) throw DataError(join_path(folder, name) + ": not in the manifest");
+    const std::string path = join_path(folder, name);
+    if (!seen.contains(name)) return Damage{path, "", path + ": not in the manifest"};
+  }
+  return std::nullopt;
+}
+
+LoadedCheckpoint load_checkpoint(const std::string& folder) {
+  LoadedCheckpoint loaded;
+  if (const auto damage = read_checkpoint(real_fs(), folder, loaded)) {
+    throw DataError(damage->text);
   }
   return loaded;
-}
-
-std::string no_checkpoint(const std::string& run, const NewestCheckpoint& newest) {
-  if (newest.skipped.empty()) return fmt::format("{}: the run has no checkpoint", run);
-  const SkippedCheckpoint& k = newest.skipped.front();
-  return fmt::format("{}: no checkpoint of the run verifies; {}: {}", run, base_name(k.path),
-                     k.reason);
-}
-
-NewestCheckpoint load_newest_checkpoint(const std::string& run) {
-  NewestCheckpoint newest;
-  for (const CheckpointFolder& folder : list_checkpoints(real_fs(), run)) {
-    try {
-      LoadedCheckpoint loaded = load_checkpoint(folder.path);
-      if (loaded.step != folder.step) {
-        throw DataError(fmt::format("{}: its manifest is of step {}", folder.path, loaded.step));
-      }
-      newest.found = std::move(loaded);
-      return newest;
-    } catch (const DataError& e) {
-      newest.skipped.push_back({folder.path, e.what()});
-    }
-  }
-  return newest;
-}
-
-std::vector<CheckpointFolder> list_checkpoints(Fs& fs, const std::string& run) {
-  const std::string root = checkpoint_root(run);
-  std::vector<CheckpointFolder> folders;
-  if (!fs.exists(root)) return folders;
-  for (const std::string& name : fs.list(root)) {
-    if (const auto step = step_of(name)) folders.push_back({*step, join_path(root, name)});
-  }
-  std::sort(folders.begin(), folders.end(),
-            [](const auto& a, const auto& b) { return a.step > b.step; });
-  return folders;
-}
-
-void retain_checkpoints(Fs& fs, const std::string& run, int64_t keep) {
-  if (keep == 0) return;
-  if (keep < 2) {
-    throw ConfigError(fmt::format("checkpoint.keep: {}, must be 0 (all) or at least 2", keep));
-  }
-  int64_t good = 0;
-  for (const CheckpointFolder& folder : list_checkpoints(fs, run)) {
-    if (good == keep) {
-      const std::string trash =
-          join_path(checkpoint_root(run),
-                    fmt::format("{}{}-{}", kTrash, base_name(folder.path), random_suffix()));
-      fs.rename(folder.path, trash);
-      fs.remove_tree(trash);
-      continue;
-    }
-    try {
-      good += read_manifest(fs, folder.path).step == folder.step;
-    } catch (const DataError&) {
-      // It does not count, and it is not ours to judge: verify and resume will name it.
-    }
-  }
-}
-
-void remove_checkpoint_leftovers(Fs& fs, const std::string& run) {
-  const std::string root = checkpoint_root(run);
-  if (!fs.exists(root)) return;
-  for (const std::string& name : fs.list(root)) {
-    const bool temporary = name.starts_with("step-") && name.find(kTemporary) != std::string::npos;
-    if (temporary || name.starts_with(kTrash)) fs.remove_tree(join_path(root, name));
-  }
 }
 
 }  // namespace keel

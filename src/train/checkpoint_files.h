@@ -13,10 +13,9 @@
 #include "io/fs.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "train/checkpoint_manifest.h"
 
 namespace keel {
-
-constexpr int kCheckpointFormat = 1;
 
 using CheckpointTensor = TensorBytes;
 
@@ -42,11 +41,6 @@ std::optional<int64_t> first_nonfinite(const CheckpointTensor& tensor);
 // tensor holds a value that is not finite (names tensor and element) or a name is not usable.
 std::string save_checkpoint(Fs& fs, const std::string& run, const CheckpointContent& content);
 
-struct SkippedCheckpoint {
-  std::string path;
-  std::string reason;
-};
-
 struct LoadedCheckpoint {
   int64_t step = 0;
   std::string path;
@@ -60,33 +54,10 @@ struct LoadedCheckpoint {
   const std::string& text(std::string_view name) const;
 };
 
-struct NewestCheckpoint {
-  std::optional<LoadedCheckpoint> found;   // empty when none verifies
-  std::vector<SkippedCheckpoint> skipped;  // newer ones that do not, newest first
-};
-
-// The newest checkpoint of a run whose every byte verifies, and why newer ones were passed over.
-NewestCheckpoint load_newest_checkpoint(const std::string& run);
-// Why `run` has no checkpoint to offer, for an error: that there is none, or what is wrong with the
-// newest.
-std::string no_checkpoint(const std::string& run, const NewestCheckpoint& newest);
-// One checkpoint folder, every byte verified. DataError naming file, and tensor where one is hit.
+// Reads a checkpoint folder and verifies every byte of it. Returns the first thing that is wrong;
+// what was read is then of no use.
+std::optional<Damage> read_checkpoint(Fs& fs, const std::string& folder, LoadedCheckpoint& loaded);
+// The same; DataError with the text of the damage.
 LoadedCheckpoint load_checkpoint(const std::string& folder);
-
-// One folder of a run's ckpt/ under a final name.
-struct CheckpointFolder {
-  int64_t step = 0;
-  std::string path;
-};
-// Newest first; empty when the run has none.
-std::vector<CheckpointFolder> list_checkpoints(Fs& fs, const std::string& run);
-
-// Deletes old checkpoints: the `keep` newest whose manifest verifies stay, and all newer than the
-// last of those; 0 keeps all. A folder is renamed to .trash-* before its files are removed.
-// ConfigError for a keep of 1 or below 0, IoError when removing fails.
-void retain_checkpoints(Fs& fs, const std::string& run, int64_t keep);
-// Removes what killed saves and deletions left behind. Only the owner of the run's lock may call
-// it.
-void remove_checkpoint_leftovers(Fs& fs, const std::string& run);
 
 }  // namespace keel

@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "io/hash.h"
-#include "train/checkpoint_files.h"
 
 namespace keel {
 namespace {
@@ -32,7 +31,8 @@ ManifestFile read_file_entry(const Json& value) {
     }
     data_bytes += entry.bytes;
     file.tensors.push_back(std::move(entry));
-    file.crcs.push_back(t.at("crc32c").as_string());
+    const Json* crc = t.find("crc32c");
+    file.crcs.push_back(crc == nullptr ? std::string() : crc->as_string());
   }
   for (TensorEntry& entry : file.tensors) entry.begin += file.bytes - data_bytes;
   return file;
@@ -54,6 +54,10 @@ std::string check_seal(std::string_view text, const std::string& path) {
   return hash;
 }
 
+bool has_all_crcs(const ManifestFile& entry) {
+  return std::find(entry.crcs.begin(), entry.crcs.end(), "") == entry.crcs.end();
+}
+
 }  // namespace
 
 void check_file_name(const std::string& name, const std::string& where) {
@@ -72,7 +76,10 @@ std::string seal_manifest(const Json& fields) {
 Manifest read_manifest(Fs& fs, const std::string& folder) {
   const std::string path = join_path(folder, kManifestName);
   if (!fs.exists(path)) throw DataError(path + ": missing, so this is no complete checkpoint");
-  const std::string text = fs.read_file(path, kMaxTextBytes);
+  return parse_manifest(fs.read_file(path, kJsonMaxBytes), path);
+}
+
+Manifest parse_manifest(std::string_view text, const std::string& path) {
   Manifest manifest;
   manifest.hash = check_seal(text, path);
   const Json json = parse_json(text, path);
@@ -82,7 +89,8 @@ Manifest read_manifest(Fs& fs, const std::string& folder) {
           fmt::format("format {}, this program reads format {}", format, kCheckpointFormat));
     }
     manifest.step = json.at("step").as_int();
-    manifest.extra = json.at("extra");
+    if (manifest.step < 0) throw DataError(fmt::format("step {} is negative", manifest.step));
+    manifest.extra = json.at("extra").as_object();
     for (const Json& f : json.at("files").as_array()) {
       manifest.files.push_back(read_file_entry(f));
     }
@@ -92,29 +100,58 @@ Manifest read_manifest(Fs& fs, const std::string& folder) {
   return manifest;
 }
 
-void verify_bytes(const std::string& path, const ManifestFile& entry, const std::byte* data,
-                  uint64_t bytes) {
-  if (bytes != entry.bytes) {
-    std::string hit;
-    for (const TensorEntry& t : entry.tensors) {
-      if (t.begin + t.bytes > bytes) {
-        hit = fmt::format(", tensor \"{}\" is not complete", t.name);
-        break;
-      }
+void FileCheck::take(std::string_view piece) {
+  hash_.update(piece.data(), piece.size());
+  take_tensors(piece);
+  bytes_ += piece.size();
+}
+
+void FileCheck::take_tensors(std::string_view piece) {
+  const uint64_t end = bytes_ + piece.size();
+  for (uint64_t at = bytes_; at < end;) {
+    if (crcs_.empty() || at == entry_.tensors[crcs_.size() - 1].end()) {
+      if (crcs_.size() == entry_.tensors.size()) return;  // behind the last
+      crcs_.push_back(0);
     }
-    throw DataError(
-        fmt::format("{}: {} bytes, the manifest says {}{}", path, bytes, entry.bytes, hit));
+    const TensorEntry& t = entry_.tensors[crcs_.size() - 1];
+    at = std::max(at, std::min(t.begin, end));  // over the header
+    const uint64_t n = std::min(t.end(), end) - at;
+    crcs_.back() = crc32c(piece.data() + (at - bytes_), n, crcs_.back());
+    at += n;
   }
-  if (xxh3_hex(data, bytes) == entry.hash) return;
-  for (size_t i = 0; i < entry.tensors.size(); ++i) {
-    const TensorEntry& t = entry.tensors[i];
-    if (crc_hex(crc32c(data + t.begin, t.bytes)) != entry.crcs[i]) {
-      throw DataError(
-          fmt::format("{}: damaged, tensor \"{}\" does not have its checksum", path, t.name));
+}
+
+const TensorEntry* FileCheck::first_bad() const {
+  for (size_t i = 0; i < crcs_.size(); ++i) {
+    if (!entry_.crcs[i].empty() && crc_hex(crcs_[i]) != entry_.crcs[i]) return &entry_.tensors[i];
+  }
+  return nullptr;
+}
+
+std::optional<Damage> FileCheck::result(const std::string& path) const {
+  if (bytes_ != entry_.bytes) {
+    std::string cut;
+    for (const TensorEntry& t : entry_.tensors) {
+      if (t.end() <= bytes_) continue;
+      cut = t.name;
+      break;
     }
+    return Damage{path, cut,
+                  fmt::format("{}: {} bytes, the manifest says {}{}", path, bytes_, entry_.bytes,
+                              cut.empty() ? cut : ", tensor \"" + cut + "\" is not complete")};
   }
-  throw DataError(fmt::format("{}: damaged, {} not have its xxh3-128", path,
-                              entry.tensors.empty() ? "it does" : "its header does"));
+  if (const TensorEntry* t = first_bad()) {
+    return Damage{
+        path, t->name,
+        fmt::format("{}: damaged, tensor \"{}\" does not have its checksum", path, t->name)};
+  }
+  if (hash_.hex() == entry_.hash) return std::nullopt;
+  const char* what = entry_.crcs.empty() ? "it does not have its xxh3-128"
+                     : has_all_crcs(entry_)
+                         ? "its header does not have its xxh3-128"
+                         : "it does not have its xxh3-128, and its tensors have no checksums that "
+                           "would say where";
+  return Damage{path, "", fmt::format("{}: damaged, {}", path, what)};
 }
 
 }  // namespace keel

@@ -1,18 +1,21 @@
-// The manifest of a checkpoint folder: what every other file must be, sealed by its own hash. Split
-// from checkpoint_files, which alone uses it.
+// The manifest of a checkpoint folder: what every other file must be, sealed by its own hash.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/fs.h"
+#include "io/hash.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 
 namespace keel {
 
+constexpr int kCheckpointFormat = 1;
 constexpr const char* kManifestName = "MANIFEST.json";
 
 struct ManifestFile {
@@ -20,7 +23,7 @@ struct ManifestFile {
   uint64_t bytes = 0;
   std::string hash;                  // xxh3-128
   std::vector<TensorEntry> tensors;  // in the order of their data, begin as the file must have it
-  std::vector<std::string> crcs;     // crc32c of each tensor, hex
+  std::vector<std::string> crcs;     // crc32c of each tensor, hex; "" where the manifest has none
 };
 
 struct Manifest {
@@ -37,13 +40,36 @@ void check_file_name(const std::string& name, const std::string& where);
 // before that field.
 std::string seal_manifest(const Json& fields);
 
-// Reads a folder's manifest. Throws DataError naming file and reason: missing, damaged, another
-// format, a field that is not there or not of its kind.
+// The manifest in `text`, which was read from `path`. Throws DataError that begins with path:
+// damaged, another format, a field that is not there or not of its kind.
+Manifest parse_manifest(std::string_view text, const std::string& path);
+// Reads a folder's manifest. Throws DataError as parse_manifest does, and when it is missing.
 Manifest read_manifest(Fs& fs, const std::string& folder);
 
-// Compares a file's bytes with its entry. Throws DataError naming the file and the first tensor
-// that is hit.
-void verify_bytes(const std::string& path, const ManifestFile& entry, const std::byte* data,
-                  uint64_t bytes);
+// What is wrong with a file of a checkpoint.
+struct Damage {
+  std::string file;    // its path
+  std::string tensor;  // the first that is hit; empty: none is, or nobody can say
+  std::string text;    // names both
+};
+
+// Compares the bytes of a file with its entry as they pass by.
+class FileCheck {
+ public:
+  // `entry` must outlive this.
+  explicit FileCheck(const ManifestFile& entry) : entry_(entry) {}
+  void take(std::string_view piece);
+  // After the last byte.
+  std::optional<Damage> result(const std::string& path) const;
+
+ private:
+  void take_tensors(std::string_view piece);
+  const TensorEntry* first_bad() const;
+
+  const ManifestFile& entry_;
+  Xxh3 hash_;
+  uint64_t bytes_ = 0;          // so far
+  std::vector<uint32_t> crcs_;  // of the tensors begun so far
+};
 
 }  // namespace keel

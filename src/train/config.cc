@@ -61,10 +61,20 @@ void EvalConfig::fields(Fields& f) {
 void CheckpointConfig::fields(Fields& f) {
   f("every", every, "steps between checkpoints; 0: after the last step only", at_least(0));
   f("keep", keep, "newest checkpoints that stay; 0: all", at_least(0));
+  f("keep_every", keep_every,
+    "checkpoints whose step is a multiple of this stay for good, too; 0: none", at_least(0));
 }
 
 void CheckpointConfig::validate(Errors& errors) const {
   if (keep == 1) errors.add("keep", "must be 0 (all) or at least 2, is 1");
+  if (keep_every == 0) return;
+  if (keep == 0) errors.add("keep_every", "checkpoint.keep = 0 keeps all; set one of them");
+  if (every == 0) {
+    errors.add("keep_every", "checkpoint.every = 0 saves after the last step only; set both");
+  } else if (keep_every % every != 0) {
+    errors.add("keep_every",
+               fmt::format("{} is not a multiple of checkpoint.every = {}", keep_every, every));
+  }
 }
 
 void SampleConfig::fields(Fields& f) {

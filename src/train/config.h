@@ -42,7 +42,7 @@ struct EvalConfig final : Config {
 };
 
 struct CheckpointConfig final : Config {
-  int64_t every = 1000, keep = 3;
+  int64_t every = 1000, keep = 3, keep_every = 0;
   void fields(Fields& f) override;
   void validate(Errors& errors) const override;
 };

@@ -9,6 +9,7 @@
 #include "core/device_memory.h"
 #include "core/error.h"
 #include "train/checkpoint.h"
+#include "train/checkpoint_store.h"
 #include "train/generate.h"
 #include "train/metric_names.h"
 #include "train/metrics_store.h"
@@ -133,7 +134,8 @@ void RunLoop::save() {
   saved_at_ = trainer_.steps_done();
   const std::string path =
       save_trainer(fs_, dir_.path(), trainer_, {last_.loss, last_.grad_norm}, config_text_);
-  retain_checkpoints(fs_, dir_.path(), trainer_.config().checkpoint.keep);
+  const CheckpointConfig& c = trainer_.config().checkpoint;
+  rotate_checkpoints(fs_, dir_.path(), {c.keep, c.keep_every}, path);
   tell([&](Observer& o) { o.on_checkpoint(saved_at_, path); });
 }
 

@@ -12,12 +12,11 @@
 #include <utility>
 
 #include "core/error.h"
+#include "train/checkpoint_names.h"
 #include "train/environment.h"
 
 namespace keel {
 namespace {
-
-constexpr std::string_view kTemporary = ".tmp-";
 
 std::string absolute_path(const std::string& path) {
   if (path.starts_with('/')) return path;
@@ -45,6 +44,19 @@ void fill(Fs& fs, const std::string& folder, const std::string& path,
   for (const NamedText& f : files) fs.write_file(join_path(folder, f.name), f.text);
   fs.write_file(join_path(folder, "RESUME.md"), resume_text(path));
   fs.sync_dir(folder);
+}
+
+// It has a config.toml, too.
+bool is_checkpoint(Fs& fs, const std::string& path) {
+  if (fs.exists(join_path(path, kManifestName))) return true;
+  return checkpoint_step(base_name(path)) && !fs.exists(checkpoint_root(path));
+}
+
+// The owner is written after the lock is taken: before that, a run that is just being made could be
+// mistaken for one that nobody makes any more.
+bool was_locked(Fs& fs, const std::string& run) {
+  const std::string path = join_path(run, "lock");
+  return fs.exists(path) && !fs.read_file(path, 4096).empty();
 }
 
 }  // namespace
@@ -111,6 +123,9 @@ RunDir RunDir::create(Fs& fs, const std::string& path, const std::vector<NamedTe
 
 RunDir RunDir::open(Fs& fs, const std::string& path) {
   if (!fs.exists(path)) throw DataError(fmt::format("{}: there is no such run", path));
+  if (is_checkpoint(fs, path)) {
+    throw DataError(fmt::format("{}: not a run but a checkpoint; name the run it lies in", path));
+  }
   if (!is_run(fs, path)) {
     throw DataError(fmt::format("{}: not a run, it has no config.toml", path));
   }
@@ -119,7 +134,27 @@ RunDir RunDir::open(Fs& fs, const std::string& path) {
 
 bool is_run(Fs& fs, const std::string& path) {
   return base_name(path).find(kTemporary) == std::string::npos &&
-         fs.exists(join_path(path, "config.toml"));
+         fs.exists(join_path(path, "config.toml")) && !is_checkpoint(fs, path);
+}
+
+std::vector<std::string> remove_dead_runs(Fs& fs, const std::string& folder) {
+  std::vector<std::string> removed;
+  try {
+    for (const std::string& name : fs.list(folder)) {
+      std::string path = join_path(folder, name);
+      if (!is_temporary(name) || !was_locked(fs, path)) continue;
+      try {
+        const RunLock lock(path);
+        fs.remove_quietly(path);
+      } catch (const Error&) {
+        continue;  // its owner lives, or has just given it its final name
+      }
+      if (!fs.exists(path)) removed.push_back(std::move(path));
+    }
+  } catch (const Error&) {
+    // A folder that cannot be listed is no reason not to train.
+  }
+  return removed;
 }
 
 std::string default_run_path(std::string_view config_path, int64_t unix_seconds) {

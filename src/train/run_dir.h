@@ -56,6 +56,9 @@ class RunDir {
 
 // Whether `path` looks like a run (a folder with a config.toml under a final name).
 bool is_run(Fs& fs, const std::string& path);
+// Removes runs in `folder` whose making was cut off: folders of a temporary name whose lock was
+// held by a process that is gone. Returns their paths; what cannot be removed stays.
+std::vector<std::string> remove_dead_runs(Fs& fs, const std::string& folder);
 // runs/YYYYMMDD-HHMMSS-NAME in local time, NAME from the config file's name without its ending.
 std::string default_run_path(std::string_view config_path, int64_t unix_seconds);
 // A word for a POSIX shell, quoted where it must be.

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "train/checkpoint.h"
+#include "train/checkpoint_store.h"
 #include "train/environment.h"
 #include "train/resume_changes.h"
 
@@ -60,14 +61,38 @@ void prepare(Session& s, DeviceKind device) {
   s.trainer->adopt_layouts(meta);
 }
 
-// Refuses, before anything is allocated, what the checkpoint does not fit.
-void note_changes(Session& s, const LoadedCheckpoint& checkpoint) {
+// Refuses, before anything is allocated, what the checkpoint does not fit. Returns whether the
+// config has changed.
+bool note_changes(Session& s, const LoadedCheckpoint& checkpoint) {
   RunConfig then, now = s.config;
   load_resolved(checkpoint.path + "/config.toml", checkpoint.text("config.toml"), {}, then);
   if (now.model.vocab == 0) now.model.vocab = then.model.vocab;  // as the data has it
-  for (const std::string& line : accept_changes(then, now, checkpoint.path)) {
-    s.notes.push_back("changed: " + line);
+  const std::vector<std::string> changes = accept_changes(then, now, checkpoint.path);
+  for (const std::string& line : changes) s.notes.push_back("changed: " + line);
+  return !changes.empty();
+}
+
+void append(std::vector<std::string>& notes, const std::vector<std::string>& more) {
+  notes.insert(notes.end(), more.begin(), more.end());
+}
+
+void note_removed(Session& s, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    s.notes.push_back("removed what a process that died left: " + path);
   }
+}
+
+void take_first_weights(Session& s) {
+  if (s.config.train.init.empty()) return;
+  append(s.notes, load_weights(s.config.train.init, s.trainer->model()));
+}
+
+// A run with no step left to do keeps the config that it was trained under.
+void keep_config(Fs& fs, Session& s) {
+  s.config_text = to_toml(s.config, &s.loaded.origins);
+  if (s.resumed_at >= s.config.train.steps) return;
+  fs.replace_file(s.dir->config(), s.config_text);
+  fs.replace_file(s.dir->file("config.origin.json"), origins_json(s.loaded.origins));
 }
 
 std::string environment_json(const RunConfig&) {
@@ -92,13 +117,14 @@ Session create_session(Fs& fs, const std::string& config_path, const std::vector
   const DeviceKind device = resolve_device(s.config);
   settle(s);
   prepare(s, device);
-  if (!s.config.train.init.empty()) load_weights(s.config.train.init, s.trainer->model());
+  take_first_weights(s);
   s.config_text = to_toml(s.config, &s.loaded.origins);
   s.dir = std::make_unique<RunDir>(
       RunDir::create(fs, path,
                      {{"config.toml", s.config_text},
                       {"config.origin.json", origins_json(s.loaded.origins)},
                       {"env.json", environment_json(s.config)}}));
+  note_removed(s, remove_dead_runs(fs, parent_path(path)));
   return s;
 }
 
@@ -116,13 +142,11 @@ Session resume_session(Fs& fs, const std::string& run, const std::vector<std::st
     }
   }
   NewestCheckpoint newest = load_newest_checkpoint(run);
-  for (const SkippedCheckpoint& k : newest.skipped) {
-    s.notes.push_back(fmt::format("skipped {}: {}", k.path, k.reason));
-  }
-  if (newest.found) note_changes(s, *newest.found);
+  append(s.notes, skipped_lines(newest.skipped));
+  const bool changed = newest.found && note_changes(s, *newest.found);
   prepare(s, resolve_device(s.config));
   if (newest.found) {
-    load_trainer(*newest.found, *s.trainer);
+    load_trainer(*newest.found, *s.trainer, changed);
     s.resumed_at = newest.found->step;
     const Json* data = newest.found->extra.find("data");
     if (data && data->is_string() && data->as_string() != s.data->fingerprint()) {
@@ -135,13 +159,11 @@ Session resume_session(Fs& fs, const std::string& run, const std::vector<std::st
   } else if (!newest.skipped.empty()) {
     throw DataError(no_checkpoint(run, newest) + "; without its ckpt folder the run starts anew");
   } else {
-    if (!s.config.train.init.empty()) load_weights(s.config.train.init, s.trainer->model());
+    take_first_weights(s);
     s.notes.push_back("the run has no checkpoint: starting at step 0");
   }
-  remove_checkpoint_leftovers(fs, run);
-  s.config_text = to_toml(s.config, &s.loaded.origins);
-  fs.replace_file(s.dir->config(), s.config_text);
-  fs.replace_file(s.dir->file("config.origin.json"), origins_json(s.loaded.origins));
+  note_removed(s, remove_leftovers(fs, run));
+  keep_config(fs, s);
   return s;
 }
 
@@ -149,11 +171,9 @@ TrainedModel open_model(const std::string& from) {
   Fs& fs = real_fs();
   TrainedModel m;
   LoadedCheckpoint checkpoint;
-  if (fs.is_dir(join_path(from, "ckpt"))) {
+  if (has_checkpoints(fs, from)) {
     NewestCheckpoint newest = load_newest_checkpoint(from);
-    for (const SkippedCheckpoint& k : newest.skipped) {
-      m.notes.push_back(fmt::format("skipped {}: {}", k.path, k.reason));
-    }
+    m.notes = skipped_lines(newest.skipped);
     if (!newest.found) throw DataError(no_checkpoint(from, newest));
     checkpoint = std::move(*newest.found);
   } else if (fs.is_dir(from)) {

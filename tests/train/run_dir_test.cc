@@ -67,6 +67,14 @@ TEST(RunDir, OpeningWhatIsNoRun) {
   };
   EXPECT_EQ(error(dir / "none"), (dir / "none") + ": there is no such run");
   EXPECT_EQ(error(dir.path()), dir.path() + ": not a run, it has no config.toml");
+  real_fs().make_dirs(dir / "run/ckpt/step-00000004");
+  const std::string checkpoint = dir / "run/ckpt/step-00000004";
+  real_fs().write_file(checkpoint + "/config.toml", "");
+  EXPECT_EQ(error(checkpoint),
+            checkpoint + ": not a run but a checkpoint; name the run it lies in");
+  real_fs().make_dirs(dir / "step-00000004/ckpt");
+  real_fs().write_file(dir / "step-00000004/config.toml", "");
+  EXPECT_TRUE(is_run(real_fs(), dir / "step-00000004"));
   real_fs().make_dir(dir / "x.tmp-1");
   real_fs().write_file(dir / "x.tmp-1/config.toml", "");
   EXPECT_FALSE(is_run(real_fs(), dir / "x.tmp-1"));
@@ -101,6 +109,30 @@ TEST(RunDir, TheLockIsHeldFromTheCreationOn) {
   const TempDir dir;
   const RunDir run = RunDir::create(real_fs(), dir / "run", kFiles);
   EXPECT_THROW(RunDir::open(real_fs(), dir / "run"), ConfigError);
+}
+
+// A process that is killed while it makes a run leaves a folder whose lock nobody holds.
+TEST(RunDir, HalfMadeRunsOfDeadProcessesGo) {
+  const TempDir dir;
+  const std::string digits = "0123456789abcdef";
+  const auto make = [&](const std::string& name, const char* owner) {
+    real_fs().make_dir(dir / name);
+    real_fs().write_file((dir / name) + "/lock", owner);
+    real_fs().write_file((dir / name) + "/config.toml", "");
+  };
+  make("dead.tmp-" + digits, "process 1 on host a");
+  make("young.tmp-" + digits, "");  // its owner is about to take the lock
+  make("alive.tmp-" + digits, "");
+  make("whole", "process 1 on host a");
+  make("mine.tmp-old", "process 1 on host a");
+  real_fs().make_dir(dir / ("bare.tmp-" + digits));
+  const RunLock alive(dir / ("alive.tmp-" + digits));
+  EXPECT_EQ(remove_dead_runs(real_fs(), dir.path()),
+            std::vector<std::string>{dir / ("dead.tmp-" + digits)});
+  EXPECT_EQ(real_fs().list(dir.path()),
+            (std::vector<std::string>{"alive.tmp-" + digits, "bare.tmp-" + digits, "mine.tmp-old",
+                                      "whole", "young.tmp-" + digits}));
+  EXPECT_TRUE(remove_dead_runs(real_fs(), dir / "none").empty());
 }
 
 TEST(RunDir, DefaultNames) {

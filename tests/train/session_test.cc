@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "checkpoints.h"
 #include "harness/check_op.h"
 #include "harness/expect_error.h"
 #include "small_session.h"
@@ -108,6 +110,104 @@ TEST(Sessions, OneProcessAtATime) {
   const Folder folder;
   const Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
   EXPECT_THROW(resume_session(real_fs(), folder / "a", {}), ConfigError);
+}
+
+// What "finished" has to say is said of the run as it was trained.
+TEST(Sessions, FinishedRunKeepsItsConfig) {
+  const Folder folder;
+  Watcher w;
+  {
+    Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+    run(s, w);
+  }
+  const auto text = [&](const char* name) {
+    return real_fs().read_file(folder / (std::string("a/") + name), kMaxTextBytes);
+  };
+  const std::string config = text("config.toml"), origins = text("config.origin.json");
+  for (const char* set : {"optim.lr=0.5", "train.steps=3"}) {
+    EXPECT_EQ(resume_session(real_fs(), folder / "a", {set}).resumed_at, 12);
+    EXPECT_EQ(text("config.toml"), config);
+    EXPECT_EQ(text("config.origin.json"), origins);
+  }
+  EXPECT_EQ(resume_session(real_fs(), folder / "a", {"train.steps=13"}).resumed_at, 12);
+  EXPECT_NE(text("config.toml"), config);
+}
+
+// Resume, a trained model and first weights take the newest that verifies and say what they passed.
+TEST(Sessions, DamagedCheckpointsArePassedOverAndNamed) {
+  const Folder folder;
+  Watcher w;
+  {
+    Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+    run(s, w);
+  }
+  const std::string newest = folder / "a/ckpt/step-00000012";
+  flip(newest + "/model.safetensors", 2000);
+  const std::string note = "skipped " + newest + ": " + newest + "/model.safetensors: damaged, ";
+  const auto says = [&](const std::vector<std::string>& notes) {
+    return std::any_of(notes.begin(), notes.end(),
+                       [&](const std::string& n) { return n.starts_with(note); });
+  };
+  const TrainedModel m = open_model(folder / "a");
+  EXPECT_EQ(m.step, 8);
+  EXPECT_TRUE(says(m.notes));
+  EXPECT_TRUE(says(create_session(real_fs(), folder / "run.toml",
+                                  {"train.init=\"" + (folder / "a") + "\""}, folder / "b")
+                       .notes));
+  Session s = resume_session(real_fs(), folder / "a", {});
+  EXPECT_EQ(s.resumed_at, 8);
+  EXPECT_TRUE(says(s.notes));
+}
+
+// A checkpoint that holds more, or less, or other state than the run has.
+TEST(Sessions, StateOfAnotherRunIsRefused) {
+  const Folder folder;
+  Watcher w;
+  for (const char* name : {"a", "b"}) {
+    const bool average = name[0] == 'b';
+    Session s = create_session(real_fs(), folder / "run.toml",
+                               {average ? "train.ema=0.9" : "train.ema=0"}, folder / name);
+    run(s, w);
+  }
+  const std::string own = folder / "a/ckpt/step-00000012";
+  const std::string other = folder / "b/ckpt/step-00000012";
+  const auto swap_state = [](const std::string& into, const std::string& from) {
+    overwrite(into + "/state.safetensors", read_text(from + "/state.safetensors"));
+    seal_again(into);
+  };
+  const std::string state = read_text(own + "/state.safetensors");
+  swap_state(own, other);
+  expect_error<DataError>(
+      own + "/state.safetensors: tensor average is not part of this run's state",
+      [&] { resume_session(real_fs(), folder / "a", {}); });
+  overwrite(other + "/state.safetensors", state);
+  seal_again(other);
+  expect_error<DataError>(other + "/state.safetensors: it has no tensor \"average\"",
+                          [&] { resume_session(real_fs(), folder / "b", {}); });
+  // State that a changed config has no use for is no fault.
+  swap_state(other, own);
+  EXPECT_EQ(resume_session(real_fs(), folder / "b", {"train.ema=0"}).resumed_at, 12);
+}
+
+TEST(Sessions, LeftoversOfDeadProcessesGoAndAreNamed) {
+  const Folder folder;
+  create_session(real_fs(), folder / "run.toml", {}, folder / "a");
+  const std::string left = folder / "a/ckpt/step-00000004.tmp-0123456789abcdef";
+  real_fs().make_dir(left);
+  const Session s = resume_session(real_fs(), folder / "a", {});
+  EXPECT_TRUE(noted(s, "removed what a process that died left: " + left));
+  EXPECT_FALSE(real_fs().exists(left));
+}
+
+TEST(Loop, RotationKeepsWhatTheConfigSays) {
+  const Folder folder;
+  Watcher w;
+  Session s = create_session(real_fs(), folder / "run.toml",
+                             {"checkpoint={every=1, keep=2, keep_every=5}"}, folder / "a");
+  run(s, w);
+  std::vector<int64_t> steps;
+  for (const auto& e : list_checkpoints(real_fs(), folder / "a")) steps.push_back(e.step);
+  EXPECT_EQ(steps, (std::vector<int64_t>{5, 10, 11, 12}));
 }
 
 TEST(Loop, StopsAtALossThatIsNotFinite) {

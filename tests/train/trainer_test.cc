@@ -35,6 +35,19 @@ TEST(RunConfig, KeepsAtLeastTwoCheckpoints) {
                             [] { SmallRun(kMarkovRun, {"checkpoint.keep=1"}); });
 }
 
+TEST(RunConfig, KeepsEveryNthOfTheCheckpointsThatAreMade) {
+  const auto refused = [](const std::string& table, const std::string& text) {
+    expect_error<ConfigError>("--set: checkpoint.keep_every: " + text,
+                              [&] { SmallRun(kMarkovRun, {"checkpoint=" + table}); });
+  };
+  refused("{every=100, keep_every=150}", "150 is not a multiple of checkpoint.every = 100");
+  refused("{every=0, keep_every=150}",
+          "checkpoint.every = 0 saves after the last step only; set both");
+  refused("{every=100, keep=0, keep_every=300}", "checkpoint.keep = 0 keeps all; set one of them");
+  refused("{keep_every=-1}", "must be at least 0, is -1");
+  EXPECT_NO_THROW(SmallRun(kMarkovRun, {"checkpoint={every=100, keep_every=300}"}));
+}
+
 TEST(RunConfig, VocabularyComesFromModelOrData) {
   RunConfig c;
   c.data.reader.select("shards");
