@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -76,6 +77,28 @@ struct RunsCompareArgs {
   std::vector<std::string> runs;
   bool json = false;
 };
+// RUN|CKPT: a run stands for its newest checkpoint folder under a final name.
+struct CkptLsArgs {
+  std::string run;
+  bool quick = false, json = false;  // quick: manifests alone
+};
+struct CkptVerifyArgs {
+  std::string from;
+  bool json = false;
+};
+struct CkptDiffArgs {
+  std::string a, b;
+  bool json = false;
+};
+struct CkptPruneArgs {
+  std::string from;                         // a run, or the one checkpoint to remove
+  std::optional<int64_t> keep, keep_every;  // none: as the run's config says
+  bool dry_run = false, json = false;
+};
+struct CkptPinArgs {
+  std::string from;
+  bool remove = false, json = false;
+};
 struct DataInspectArgs {
   std::string file;
   bool json = false;
@@ -98,6 +121,7 @@ struct TextArgs {
 using Command = std::variant<TrainArgs, ResumeArgs, EvalArgs, GenerateArgs, PlanArgs, BenchArgs,
                              CoordCheckArgs, ReportArgs, ConfigShowArgs, ConfigCheckArgs,
                              ConfigSchemaArgs, ConfigDiffArgs, RunsLsArgs, RunsCompareArgs,
+                             CkptLsArgs, CkptVerifyArgs, CkptDiffArgs, CkptPruneArgs, CkptPinArgs,
                              DataInspectArgs, DataShowArgs, TechniquesArgs, VersionArgs, TextArgs>;
 
 // ConfigError that says what is wrong with the command line, with a suggestion where a word looks
@@ -122,6 +146,11 @@ int run(const ConfigSchemaArgs& args);
 int run(const ConfigDiffArgs& args);
 int run(const RunsLsArgs& args);
 int run(const RunsCompareArgs& args);
+int run(const CkptLsArgs& args);
+int run(const CkptVerifyArgs& args);
+int run(const CkptDiffArgs& args);
+int run(const CkptPruneArgs& args);
+int run(const CkptPinArgs& args);
 int run(const DataInspectArgs& args);
 int run(const DataShowArgs& args);
 int run(const TechniquesArgs& args);

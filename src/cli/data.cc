@@ -62,6 +62,7 @@ int run(const DataShowArgs& args) {
   }
   hand_over_run(args.run);
   const TrainedModel m = open_model(args.run);
+  for (const std::string& n : m.notes) say("note: " + n);
   const RunConfig& c = m.config;
   set_num_threads(static_cast<int>(c.train.threads));
   const auto data = Dataset::open(c.data, {.context = c.model.context,

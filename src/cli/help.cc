@@ -9,7 +9,8 @@ namespace keel {
 
 std::string exit_codes_text() {
   return "  0  all went well; also a finished run that is resumed\n"
-         "  1  failed: a device that is not there, shapes that do not fit\n"
+         "  1  failed: a device that is not there, shapes that do not fit; also the answer of\n"
+         "     keel ckpt diff when the state is not equal\n"
          "  2  the command line or the config is wrong, or --out exists\n"
          "  3  data, a run or a checkpoint is missing, unreadable or damaged\n"
          " 20  the loss or a gradient became infinite or not a number\n"

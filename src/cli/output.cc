@@ -21,9 +21,9 @@ void print(std::string_view text) {
 
 void print_json(const Json& json) { print(json.dump() + "\n"); }
 
-void complain(std::string_view text) { fmt::print(stderr, "keel: {}\n", text); }
+void complain(std::string_view text) { fmt::print(stderr, "keel: {}\n", shown_text(text)); }
 
-void say(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+void say(std::string_view text) { fmt::print(stderr, "{}\n", shown_text(text)); }
 
 std::string shown_text(std::string_view text) {
   std::string out = valid_utf8(text);

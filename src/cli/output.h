@@ -15,9 +15,9 @@ constexpr int kExitOk = 0, kExitFailed = 1, kExitDiverged = 20, kExitMemory = 71
 void print(std::string_view text);
 // One object on one line.
 void print_json(const Json& json);
-// "keel: TEXT" to standard error.
+// "keel: TEXT" to standard error, as shown_text: names in it may come from a file.
 void complain(std::string_view text);
-// A line to standard error.
+// A line to standard error, as shown_text.
 void say(std::string_view text);
 
 // Text of data or of a model for a terminal: bytes that are not UTF-8 replaced, control characters

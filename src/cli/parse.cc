@@ -33,6 +33,7 @@ class Parser {
   void look_commands();
   void config_commands();
   void run_commands();
+  void checkpoint_commands();
   void data_commands();
   void techniques_command();
   std::string help_text(const std::vector<std::string>& words) const;
@@ -59,6 +60,11 @@ class Parser {
   ConfigDiffArgs config_diff_;
   RunsLsArgs runs_ls_;
   RunsCompareArgs runs_compare_;
+  CkptLsArgs ckpt_ls_;
+  CkptVerifyArgs ckpt_verify_;
+  CkptDiffArgs ckpt_diff_;
+  CkptPruneArgs ckpt_prune_;
+  CkptPinArgs ckpt_pin_;
   DataInspectArgs data_inspect_;
   DataShowArgs data_show_;
   TechniquesArgs techniques_;
@@ -211,6 +217,34 @@ void Parser::run_commands() {
   c->add_flag("--json", runs_compare_.json, kJsonHelp);
 }
 
+void Parser::checkpoint_commands() {
+  CLI::App* g = group("ckpt", "look at checkpoints and keep them in order");
+  const char* what = "run (its newest) or checkpoint";
+  CLI::App* c = command(*g, "ls", "the checkpoints of a run, and whether they verify", ckpt_ls_);
+  positional(c, "RUN", ckpt_ls_.run, "the run's folder");
+  c->add_flag("--quick", ckpt_ls_.quick, "read the manifests alone, verify no data");
+  c->add_flag("--json", ckpt_ls_.json, kJsonHelp);
+  c = command(*g, "verify", "read every byte; exit 3 names file and tensor", ckpt_verify_);
+  positional(c, "RUN", ckpt_verify_.from, what);
+  c->add_flag("--json", ckpt_verify_.json, kJsonHelp);
+  c = command(*g, "diff", "exit 1 names the first tensor that differs", ckpt_diff_);
+  positional(c, "A", ckpt_diff_.a, what);
+  positional(c, "B", ckpt_diff_.b, what);
+  c->add_flag("--json", ckpt_diff_.json, kJsonHelp);
+  c = command(*g, "prune", "remove old checkpoints, or one", ckpt_prune_);
+  positional(c, "RUN", ckpt_prune_.from, "a run, or the checkpoint to remove");
+  c->add_option("--keep", ckpt_prune_.keep, "newest that verify (checkpoint.keep)")
+      ->option_text("N");
+  c->add_option("--keep-every", ckpt_prune_.keep_every, "and multiples (checkpoint.keep_every)")
+      ->option_text("N");
+  c->add_flag("--dry-run", ckpt_prune_.dry_run, "say what would be removed");
+  c->add_flag("--json", ckpt_prune_.json, kJsonHelp);
+  c = command(*g, "pin", "keep a checkpoint from being removed", ckpt_pin_);
+  positional(c, "RUN", ckpt_pin_.from, what);
+  c->add_flag("--remove", ckpt_pin_.remove, "no longer");
+  c->add_flag("--json", ckpt_pin_.json, kJsonHelp);
+}
+
 void Parser::data_commands() {
   CLI::App* g = group("data", "look at data");
   CLI::App* c = command(*g, "inspect", "what is in a file or folder", data_inspect_);
@@ -242,6 +276,7 @@ Parser::Parser() {
   look_commands();
   config_commands();
   run_commands();
+  checkpoint_commands();
   data_commands();
   techniques_command();
   // Answered before the others are parsed: its words are names of commands. Here for the list.

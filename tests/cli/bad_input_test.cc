@@ -210,6 +210,38 @@ TEST_F(BadInput, DamagedCheckpoint) {
   EXPECT_EQ(keel({"generate", run, "-p", "x", "-n", "1"}).code, 0);
 }
 
+// The first weights may come from a file that anybody has made.
+TEST_F(BadInput, ModelFilesThatBreakTheFormat) {
+  const auto entry = [](const std::string& dtype, const std::string& shape, const std::string& at) {
+    return "{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + at + "}";
+  };
+  const auto file = [&](const std::string& header, size_t bytes, uint64_t longer = 0) {
+    const uint64_t n = header.size() + longer;
+    return std::string(reinterpret_cast<const char*>(&n), 8) + header + std::string(bytes, '\0');
+  };
+  const auto refused_file = [&](const std::string& bytes, const std::string& text) {
+    const std::string path = small_.file("model.safetensors");
+    if (real_fs().exists(path)) real_fs().remove_file(path);
+    write("model.safetensors", bytes);
+    refused({"train.init=\"" + path + "\""}, 3, "keel: " + path + ": " + text);
+  };
+  const std::string t = "tensor \"t\": ", one = entry("F32", "[1]", "[0,4]");
+  refused_file("", "0 bytes, a safetensors file has at least 8");
+  refused_file(file("{}", 0, 1), "header of 3 bytes in a file of 10");
+  refused_file(file("{}", 0, 100'000'000), "header of 100000002 bytes, the limit is 100000000");
+  refused_file(file("{\"t\":" + one + ",\"t\":" + one + "}", 4), "byte ");
+  refused_file(file("{\"t\":" + std::string(5000, '['), 0), "byte 69: nested deeper than 64");
+  refused_file(file("{\"\xff\x1b[2J\":1}", 0), "byte ");
+  refused_file(file("{\"t\":" + entry("F32", "[2]", "[0,4]") + "}", 4),
+               t + "F32 of shape [2] takes");
+  refused_file(file("{\"t\":" + entry("F31", "[1]", "[0,4]") + "}", 4), t + "unknown dtype");
+  refused_file(file("{\"t\":" + entry("F32", "[1]", "[4,8]") + "}", 4), t + "data_offsets [4, 8]");
+  refused_file(file("{\"t\":" + entry("F32", "[1]", "[4,8]") + "}", 8), t + "its data has a gap");
+  refused_file(file("{\"a\":" + one + ",\"t\":" + one + "}", 4), t + "its data overlaps");
+  refused_file(file("{\"t\":" + one + "}", 5), "1 bytes after the last tensor");
+  refused_file(file("{\"t\":" + one + "}", 4), "it has no tensor \"");
+}
+
 TEST_F(BadInput, CheckpointOfAnotherModel) {
   ASSERT_EQ(small_.train("other", {"--quiet"}).code, 0);
   refused({"train.init=\"" + small_.file("other") + "\"", "model.dim=64"}, 3, "[257, 64]");

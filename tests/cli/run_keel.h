@@ -2,9 +2,12 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,8 +34,34 @@ struct Outcome {
 struct Surroundings {
   rlim_t file_bytes = RLIM_INFINITY;  // no file may become larger
   std::string folder;                 // working directory; empty: the test's own
+  std::string read_only;              // a folder that looks as if on a read-only file system
   std::vector<std::pair<std::string, std::string>> environment;
 };
+
+// Gives this process mounts of its own, in which nothing below `folder` can be written. False where
+// the system does not let it.
+inline bool mount_read_only(const std::string& folder) {
+  if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  struct statvfs s {};
+  if (::statvfs(folder.c_str(), &s) != 0) return false;
+  unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY;  // with those that must not be dropped
+  if ((s.f_flag & ST_NOSUID) != 0) flags |= MS_NOSUID;
+  if ((s.f_flag & ST_NODEV) != 0) flags |= MS_NODEV;
+  if ((s.f_flag & ST_NOEXEC) != 0) flags |= MS_NOEXEC;
+  const char* path = folder.c_str();
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount(path, path, nullptr, MS_BIND, nullptr) == 0 &&
+         ::mount(nullptr, path, nullptr, flags, nullptr) == 0;
+}
+
+// Whether mount_read_only can do it here.
+inline bool can_mount_read_only(const std::string& folder) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(mount_read_only(folder) ? 0 : 1);
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
 
 // A program that is running.
 class Running {
@@ -84,6 +113,7 @@ class Running {
     for (const auto& [name, value] : around.environment) {
       ::setenv(name.c_str(), value.c_str(), 1);
     }
+    if (!around.read_only.empty() && !mount_read_only(around.read_only)) ::_exit(125);
     const rlimit limit{around.file_bytes, around.file_bytes};
     ::setrlimit(RLIMIT_FSIZE, &limit);
     std::vector<char*> argv;
