@@ -3,10 +3,10 @@
 SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
-SOURCES = $(shell git ls-files 'src/*' 'tests/*' 'bench/*' | grep -E '\.(h|cc|cu|cuh)$$')
+SOURCES = $(shell git ls-files 'src/*' 'tests/*' 'bench/*' 'fuzz/*' | grep -E '\.(h|cc|cu|cuh)$$')
 export PRESET JOBS
 
-.PHONY: help setup build cuda demo test test-all bench bench-techniques tune format check clean
+.PHONY: help setup build cuda demo test test-all bench bench-techniques tune fuzz format check clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -46,6 +46,10 @@ bench-techniques: build  ## what each technique costs beside the step without it
 
 tune: build  ## measure the choices of GEMM form and write the committed table
 	tools/tune.sh
+
+fuzz:  ## libFuzzer with sanitizers on the readers of files, FUZZ_SECONDS=600 each (needs clang)
+	@tools/setup.sh build
+	tools/fuzz.sh $(ARGS)
 
 format:  ## lay out the sources
 	@tools/setup.sh check

@@ -14,7 +14,7 @@ part() {
   "$@" || failed+=("$name")
 }
 
-sources() { git ls-files 'src/*' 'tests/*' 'bench/*' | grep -E "\.($1)\$"; }
+sources() { git ls-files 'src/*' 'tests/*' 'bench/*' 'fuzz/*' | grep -E "\.($1)\$"; }
 
 layout() { sources 'h|cc|cu|cuh' | xargs clang-format-14 --dry-run -Werror; }
 
