@@ -27,9 +27,9 @@ std::vector<int64_t> steps(const std::string& run) {
 }
 
 // A run with checkpoints of steps first, first + by, ... up to last.
-class Run {
+class SavedRun {
  public:
-  Run(int64_t first, int64_t last, int64_t by = 1) {
+  SavedRun(int64_t first, int64_t last, int64_t by = 1) {
     real_fs().write_file(dir_ / "config.toml", "");
     for (int64_t step = first; step <= last; step += by) save_small(path(), step);
   }
@@ -45,7 +45,7 @@ class Run {
 };
 
 TEST(CheckpointStore, ListsByStepFinalNamesOnly) {
-  const Run run(99999999, 99999999);
+  const SavedRun run(99999999, 99999999);
   for (const int64_t step : {123456789, 0}) save_small(run.path(), step);
   for (const char* name : {"step-7", "step-00000007.tmp-0123", ".trash-step-00000008-1", "mine"}) {
     real_fs().make_dir(run.path() + "/ckpt/" + name);
@@ -61,7 +61,7 @@ TEST(CheckpointStore, ListsByStepFinalNamesOnly) {
 }
 
 TEST(CheckpointStore, TheNewestThatVerifiesIsUsedAndTheOthersAreNamed) {
-  const Run run(1, 4);
+  const SavedRun run(1, 4);
   flip(run.folder(4) + "/config.toml", 0);
   real_fs().remove_file(run.folder(3) + "/state.safetensors");
   std::vector<Skipped> skipped;
@@ -84,7 +84,7 @@ TEST(CheckpointStore, TheNewestThatVerifiesIsUsedAndTheOthersAreNamed) {
 
 // A file that says which checkpoint is the newest is not even read.
 TEST(CheckpointStore, ANoteOfWhatIsNewestIsNotTrusted) {
-  const Run run(1, 2);
+  const SavedRun run(1, 2);
   for (const char* text : {"step-00000001\n", "step-00000009\n", "\xff"}) {
     real_fs().replace_file(run.path() + "/ckpt/LATEST", text);
     EXPECT_EQ(load_newest_checkpoint(run.path()).found->step, 2);
@@ -92,7 +92,7 @@ TEST(CheckpointStore, ANoteOfWhatIsNewestIsNotTrusted) {
 }
 
 TEST(CheckpointStore, EveryFlippedByteOfTheManifestFallsBack) {
-  const Run run(1, 2);
+  const SavedRun run(1, 2);
   const std::string manifest = run.folder(2) + "/MANIFEST.json";
   const std::string good = read_text(manifest);
   for (size_t i = 0; i < good.size(); ++i) {
@@ -140,7 +140,7 @@ TEST(CheckpointStore, AThousandFlippedBytesOfDataAreNamedAndFallBack) {
 }
 
 TEST(CheckpointStore, WhatCannotBeReadIsPassedOver) {
-  const Run run(1, 2);
+  const SavedRun run(1, 2);
   const std::string file = run.folder(2) + "/model.safetensors";
   real_fs().remove_file(file);
   real_fs().make_dir(file);
@@ -154,7 +154,7 @@ TEST(CheckpointStore, WhatCannotBeReadIsPassedOver) {
 
 // Without a checksum the file is still told from its hash, but no tensor.
 TEST(CheckpointStore, AManifestWithoutTensorChecksums) {
-  const Run run(1, 1);
+  const SavedRun run(1, 1);
   const std::string manifest = run.folder(1) + "/MANIFEST.json";
   std::string text = read_text(manifest);
   for (size_t at; (at = text.find(",\"crc32c\":")) != std::string::npos;) text.erase(at, 20);
@@ -170,7 +170,7 @@ TEST(CheckpointStore, AManifestWithoutTensorChecksums) {
 }
 
 TEST(CheckpointStore, FindsRunsAndCheckpoints) {
-  const Run run(1, 2);
+  const SavedRun run(1, 2);
   Fs& fs = real_fs();
   EXPECT_EQ(find_checkpoint(fs, run.path()), run.folder(2));
   EXPECT_EQ(find_checkpoint(fs, run.path() + "/"), run.path() + "/ckpt/step-00000002");
@@ -188,7 +188,7 @@ TEST(CheckpointStore, FindsRunsAndCheckpoints) {
 }
 
 TEST(CheckpointStore, FindsTheRunOfACheckpoint) {
-  const Run run(3, 3);
+  const SavedRun run(3, 3);
   const CheckpointInRun found = find_in_run(real_fs(), run.folder(3));
   EXPECT_EQ(found.run, run.path());
   EXPECT_EQ(found.entry.step, 3);
@@ -201,7 +201,7 @@ TEST(CheckpointStore, FindsTheRunOfACheckpoint) {
 }
 
 TEST(Rotation, KeepsTheNewestGoodOnes) {
-  const Run run(1, 6);
+  const SavedRun run(1, 6);
   run.rotate({.keep = 0});
   EXPECT_EQ(steps(run.path()), (std::vector<int64_t>{1, 2, 3, 4, 5, 6}));
   overwrite(run.folder(5) + "/MANIFEST.json", "{}");
@@ -215,7 +215,7 @@ TEST(Rotation, KeepsTheNewestGoodOnes) {
 }
 
 TEST(Rotation, KeepsEveryNthAndWhatIsPinned) {
-  const Run run(100, 1200, 100);
+  const SavedRun run(100, 1200, 100);
   set_pinned(real_fs(), run.folder(700), true);
   const Retention r{.keep = 2, .keep_every = 400};
   run.rotate(r);
@@ -228,7 +228,7 @@ TEST(Rotation, KeepsEveryNthAndWhatIsPinned) {
 
 // A pin belongs to the step: it outlives a save of that step in its place.
 TEST(Rotation, APinOutlivesASaveInItsPlace) {
-  const Run run(1, 4);
+  const SavedRun run(1, 4);
   set_pinned(real_fs(), run.folder(1), true);
   save_small(run.path(), 1);
   run.rotate({.keep = 2});
@@ -236,7 +236,7 @@ TEST(Rotation, APinOutlivesASaveInItsPlace) {
 }
 
 TEST(Rotation, NothingIsRemovedUnlessTheNewManifestReadsBack) {
-  const Run run(1, 5);
+  const SavedRun run(1, 5);
   const std::string manifest = run.folder(5) + "/MANIFEST.json";
   flip(manifest, 30);
   const std::string error = error_text<IoError>([&] { run.rotate({.keep = 2}); });
@@ -247,7 +247,7 @@ TEST(Rotation, NothingIsRemovedUnlessTheNewManifestReadsBack) {
 
 // A run that was resumed at 2, because 5 and 6 do not verify, has saved 3 and 4.
 TEST(Rotation, CheckpointsOfLaterStepsStayAndDoNotCount) {
-  const Run run(1, 6);
+  const SavedRun run(1, 6);
   flip(run.folder(5) + "/config.toml", 0);
   flip(run.folder(6) + "/config.toml", 0);
   rotate_checkpoints(real_fs(), run.path(), {.keep = 2}, run.folder(4));
@@ -257,7 +257,7 @@ TEST(Rotation, CheckpointsOfLaterStepsStayAndDoNotCount) {
 TEST(Rotation, ThatFailsLosesNothingNew) {
   for (const bool persistent : {false, true}) {
     for (int k = 0; k < 40; ++k) {
-      const Run run(1, 4);
+      const SavedRun run(1, 4);
       FaultyFs fs;
       fs.at = k;
       fs.persistent = persistent;
@@ -279,7 +279,7 @@ TEST(Rotation, ThatFailsLosesNothingNew) {
 }
 
 TEST(Pruning, KeepsTheNewestOfWhichEveryByteVerifies) {
-  const Run run(1, 7);
+  const SavedRun run(1, 7);
   const std::string model = run.folder(7) + "/model.safetensors";
   flip(model, read_text(model).size() - 1);  // its manifest is fine
   set_pinned(real_fs(), run.folder(2), true);
@@ -293,7 +293,7 @@ TEST(Pruning, KeepsTheNewestOfWhichEveryByteVerifies) {
 }
 
 TEST(Pruning, WithoutAGoodCheckpointNothingIsRemoved) {
-  const Run run(1, 3);
+  const SavedRun run(1, 3);
   for (int64_t step = 1; step <= 3; ++step) flip(run.folder(step) + "/config.toml", 0);
   const std::string error =
       error_text<DataError>([&] { plan_pruning(real_fs(), run.path(), {.keep = 1}); });
@@ -303,7 +303,7 @@ TEST(Pruning, WithoutAGoodCheckpointNothingIsRemoved) {
 }
 
 TEST(Pruning, TheLastGoodOneAndPinnedOnesStay) {
-  const Run run(1, 3);
+  const SavedRun run(1, 3);
   const auto reason = [&](int64_t step) {
     return reason_to_keep(real_fs(), find_in_run(real_fs(), run.folder(step)));
   };
@@ -319,7 +319,7 @@ TEST(Pruning, TheLastGoodOneAndPinnedOnesStay) {
 }
 
 TEST(Leftovers, GoAndNothingElse) {
-  const Run run(7, 7);
+  const SavedRun run(7, 7);
   Fs& fs = real_fs();
   const std::string digits = "0123456789abcdef";
   fs.write_file(run.path() + "/ckpt/LATEST.tmp-" + digits, "x");
@@ -336,8 +336,9 @@ TEST(Leftovers, GoAndNothingElse) {
   EXPECT_EQ(
       remove_leftovers(fs, run.path()),
       (std::vector<std::string>{
-          run.path() + "/ckpt/.trash-step-00000001-77", run.path() + "/ckpt/step-00000008.tmp-0123",
-          run.path() + "/config.toml.tmp-" + digits, run.path() + "/samples/s.txt.tmp-" + digits}));
+          run.path() + "/ckpt/.trash-step-00000001-77", run.path() + "/ckpt/LATEST.tmp-" + digits,
+          run.path() + "/ckpt/step-00000008.tmp-0123", run.path() + "/config.toml.tmp-" + digits,
+          run.path() + "/samples/s.txt.tmp-" + digits}));
   EXPECT_EQ(fs.list(run.path() + "/ckpt"), (std::vector<std::string>{"mine", "step-00000007"}));
   EXPECT_EQ(fs.list(run.path() + "/samples"), std::vector<std::string>{"s.txt"});
   EXPECT_TRUE(fs.exists(run.path() + "/notes.tmp-old"));
@@ -346,7 +347,7 @@ TEST(Leftovers, GoAndNothingElse) {
 
 // Files whose manifest vouches for every byte, and that are wrong all the same.
 TEST(BadCheckpoint, SafetensorsThatBreakTheFormat) {
-  const Run run(1, 1);
+  const SavedRun run(1, 1);
   const auto error = [&](const std::string& bytes) {
     replace_model(run.folder(1), bytes);
     const std::string text = error_text<DataError>([&] { load_checkpoint(run.folder(1)); });
@@ -376,7 +377,7 @@ TEST(BadCheckpoint, SafetensorsThatBreakTheFormat) {
 }
 
 TEST(BadCheckpoint, ManifestsThatBreakTheFormat) {
-  const Run run(1, 2);
+  const SavedRun run(1, 2);
   const std::string manifest = run.folder(2) + "/MANIFEST.json";
   const auto reason = [&](const std::string& fields) {
     const std::string text = "{" + fields + ",";
@@ -395,7 +396,7 @@ TEST(BadCheckpoint, ManifestsThatBreakTheFormat) {
 }
 
 TEST(BadCheckpoint, TensorsUnlikeTheManifest) {
-  const Run run(1, 1);
+  const SavedRun run(1, 1);
   const std::string manifest = run.folder(1) + "/MANIFEST.json";
   const std::string good = read_text(manifest);
   const auto error = [&](const std::string& from, const std::string& to) {
