@@ -109,8 +109,8 @@ void FileCheck::take(std::string_view piece) {
 void FileCheck::take_tensors(std::string_view piece) {
   const uint64_t end = bytes_ + piece.size();
   for (uint64_t at = bytes_; at < end;) {
-    if (crcs_.empty() || at == entry_.tensors[crcs_.size() - 1].end()) {
-      if (crcs_.size() == entry_.tensors.size()) return;  // behind the last
+    if (crcs_.empty() || at >= entry_.tensors[crcs_.size() - 1].end()) {
+      if (crcs_.size() == entry_.tensors.size()) return;  // behind the last, as far as it goes
       crcs_.push_back(0);
     }
     const TensorEntry& t = entry_.tensors[crcs_.size() - 1];

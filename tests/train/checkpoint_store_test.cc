@@ -152,6 +152,17 @@ TEST(CheckpointStore, WhatCannotBeReadIsPassedOver) {
   EXPECT_EQ(newest.found->step, 1);
 }
 
+// Bytes behind the last tensor that come in pieces of their own were once read as the tensor's.
+TEST(CheckpointStore, AFileThatHasGrownByMoreThanAPiece) {
+  const SavedRun run(1, 1);
+  const std::string file = run.folder(1) + "/model.safetensors";
+  const size_t size = read_text(file).size();
+  overwrite(file, read_text(file) + std::string(3'000'000, 'x'));
+  EXPECT_EQ(error_text<DataError>([&] { load_checkpoint(run.folder(1)); }),
+            file + ": " + std::to_string(size + 3'000'000) + " bytes, the manifest says " +
+                std::to_string(size));
+}
+
 // Without a checksum the file is still told from its hash, but no tensor.
 TEST(CheckpointStore, AManifestWithoutTensorChecksums) {
   const SavedRun run(1, 1);
