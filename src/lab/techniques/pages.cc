@@ -233,7 +233,8 @@ std::vector<DocFile> technique_docs() {
     files.push_back({std::string(family.name) + ".md", doc_page(family)});
     if (!has_picture(family)) continue;
     for (const Technique& t : family.rows) {
-      files.push_back({picture_name(family, t), block_svg(block_with(t))});
+      const std::string title = fmt::format("The block of {}", t.name);
+      files.push_back({picture_name(family, t), block_svg(block_with(t), {title})});
     }
   }
   return files;
