@@ -76,7 +76,7 @@ function probe() {
     out.block = { boxes: block.querySelectorAll("rect").length,
       width: block.getBoundingClientRect().width,
       text: document.getElementById(block.getAttribute("aria-describedby")).textContent,
-      colour: getComputedStyle(block.querySelector("text")).fill };
+      colour: getComputedStyle(block.querySelector("rect + text")).fill };
   }
   out.injected = document.querySelectorAll("b, i").length;
   const pre = document.createElement("pre");
