@@ -11,6 +11,7 @@
 #include "io/fs.h"
 #include "io/temp_dir.h"
 #include "lab/report.h"
+#include "lab/techniques/costs.h"
 #include "lab/techniques/pages.h"
 #include "train/run_dir.h"
 
@@ -200,6 +201,41 @@ TEST(Techniques, TextsFitEightyColumns) {
       EXPECT_LE(end - at, 80u) << t.name << ": " << text.substr(at, end - at);
       at = end + 1;
     }
+  }
+}
+
+const char* const kCosts = R"({"config": "a.toml", "set": [], "steps": 3, "machine": "2 cores",
+  "base": ["pre_norm"], "rows": [
+  {"family": "optimizer", "technique": "muon", "form": "", "time": 1.2346, "low": 1.2, "high": 1.3,
+   "memory": 1.01, "work": 1.15, "parameters": 0, "pairs": 3, "date": "2026-11-27"},
+  {"family": "score", "technique": "gated_output", "form": "by head", "time": 1.01, "low": 1,
+   "high": 1.02, "memory": 1, "work": 1.001, "parameters": 2304, "pairs": 3, "date": "2026-11-27"}
+]})";
+
+TEST(TechniqueCosts, AreReadAndTold) {
+  using Lines = std::vector<std::string>;
+  const TechniqueCosts costs = costs_of(parse_json(kCosts, "costs"));
+  EXPECT_EQ(cost_lines(costs, "muon"),
+            (Lines{"step time x 1.235 (1.200 to 1.300), its floor by flops x 1.150, memory x "
+                   "1.010, parameters +0",
+                   "(a.toml, 2 cores, 2026-11-27)"}));
+  EXPECT_EQ(cost_lines(costs, "gated_output"),
+            (Lines{"by head: step time x 1.010 (1.000 to 1.020), memory x 1.000, parameters +2304",
+                   "(a.toml, 2 cores, 2026-11-27)"}));
+  EXPECT_EQ(cost_lines(costs, "pre_norm"),
+            (Lines{"it is in the step that others are measured against"}));
+  EXPECT_EQ(cost_lines(costs, "alibi"), Lines{"not measured"});
+  expect_error<DataError>("key \"rows\" is missing", [] {
+    costs_of(parse_json(R"({"config": "", "machine": "", "base": []})", "costs"));
+  });
+}
+
+TEST(TechniqueCosts, AreOfTechniquesThatThereAre) {
+  for (const TechniqueCost& r : technique_costs().rows)
+    EXPECT_NO_THROW(find_technique(r.technique));
+  for (const std::string& name : technique_costs().base) EXPECT_NO_THROW(find_technique(name));
+  for (const Technique& t : all_techniques()) {
+    EXPECT_NE(technique_text(t.name).find("\nMeasured cost\n  "), std::string::npos);
   }
 }
 
