@@ -1,4 +1,4 @@
-# Puts the report page and the chart library into the program. As a script (cmake -P) this file
+# Puts the report page, the chart library and the costs of techniques into the program. As a script (cmake -P) this file
 # writes the C++ arrays; included, it defines keel_embed_report(TARGET), which runs it at build time.
 if(CMAKE_SCRIPT_MODE_FILE)
   set(out "// Made by cmake/embed.cmake.\n#include \"lab/assets.h\"\n\nnamespace keel {\nnamespace {\n")
@@ -33,7 +33,8 @@ function(keel_embed_report target)
   set(pairs page_html=${page}/page.html page_css=${page}/page.css data_js=${page}/data.js
     charts_js=${page}/charts.js curves_js=${page}/curves.js page_js=${page}/page.js
     dygraph_js=${KEEL_DYGRAPHS}/dygraph.min.js dygraph_css=${KEEL_DYGRAPHS}/dygraph.min.css
-    dygraph_licence=${KEEL_DYGRAPHS_LICENCE})
+    dygraph_licence=${KEEL_DYGRAPHS_LICENCE}
+    technique_costs=${PROJECT_SOURCE_DIR}/src/lab/techniques/costs.json)
   string(REGEX REPLACE "[a-z_]+=" "" files "${pairs}")
   set(output ${PROJECT_BINARY_DIR}/generated/report_assets.cc)
   set(script ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)

@@ -1,204 +1,384 @@
 #!/usr/bin/env python3
-"""What each technique costs: its training step beside the step without it, in paired rounds that
-alternate, so that a slow minute of the machine falls on both. For each: the median of the rounds'
-ratios of step time (with the quartiles), the same of peak memory, and the parameters it adds.
-Leaves build/bench/techniques.json and techniques.md.
-usage: bench_techniques.py KEEL [--config FILE] [--rounds N] [--steps N] [--only NAME,...]
-                           [--out DIR] [--set KEY=VALUE]... [--list] [--check]
---list prints what there is, --check whether the config takes every switch; neither measures.
-A NAME stands for every technique of that name, of that family, or that begins with it and a "_".
-A technique that the config cannot have (keel's reason is printed) is left out of the table."""
+"""What each technique costs: its training step beside the step without it, in pairs of processes
+whose order changes from round to round, so that a slow minute of the machine falls on both. For
+each: the median of the pairs' ratios of step time (with the smallest and largest), of peak memory
+and of counted flops (its floor: what it would cost at the other side's speed), and the parameters it
+adds.
+usage: bench_techniques.py KEEL [--only NAME,...] [--rounds N] [--steps N] [--budget MINUTES]
+                           [--config FILE] [--set KEY=VALUE]... [--out DIR] [--fresh]
+       bench_techniques.py KEEL --publish | --list | --check
+Every pair is kept in build/bench/techniques.json as soon as it is there: run again, the tool goes on
+where it was stopped, unless the program, the config or the machine is another one. A round goes over
+all techniques before the next begins, and the last one is cut short where the budget (45 minutes) is
+used up. A technique that the config cannot have is left out, with keel's reason.
+--publish writes the results to src/lab/techniques/costs.json, which `keel techniques` reads, and
+into docs/performance.md. --list prints what there is. --check measures nothing: whether the config
+takes every switch, names are those of `keel techniques`, and docs/performance.md has the table of
+costs.json. A NAME stands for every technique of that name or family, or that begins with it."""
 import argparse
+import datetime
+import hashlib
 import json
 import os
 import statistics
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COSTS = os.path.join(ROOT, "src", "lab", "techniques", "costs.json")
+PAGE = os.path.join(ROOT, "docs", "performance.md")
+BEGIN, END = "<!-- techniques: begin -->\n", "<!-- techniques: end -->\n"
+DISCARDED = 2  # steps of a process that are not measured: products are prepared, memory is laid out
 
-# Without QK-norm and without rotation: what those two are measured against.
-BARE = ["model.attention.qk_norm.kind=none", "model.position.kind=none"]
-NO_QK_NORM = BARE[:1]
-NO_POSITION = BARE[1:]
+A, N, P = "model.attention.", "model.norm.", "model.position."
+QK_NORM, PLACE = A + "qk_norm.", "model.placement."
+NO_QK_NORM, NO_POSITION = [QK_NORM + "kind=none"], [P + "kind=none"]
 GELU = ["model.ffn.kind=gelu"]
-A = "model.attention."
 
 
-def one(key, *values):
-    """A technique for each value of a key."""
-    return {value: [f"{key}={value}"] for value in values}
+def kinds(key, names, against=()):
+    """(technique, "", what is set, what is set on the other side instead)"""
+    return [(technique, "", [f"{key}={kind}"], list(against)) for technique, kind in names.items()]
 
 
-# family -> technique -> (what is set, what is set on the other side instead). Sides that are plain
-# lists are measured against the config as it is.
-TECHNIQUES = {
-    "norm": {
-        "layer": ["model.norm.kind=layer"],
-        "layer_no_bias": ["model.norm.kind=layer", "model.norm.bias=false"],
-        "rms_bias": ["model.norm.bias=true"],
-        "rms_no_gain": ["model.norm.gain=false"],
-        "rms_zero_centred": ["model.norm.zero_centred=true"],
-        "rms_eps_outside": ["model.norm.eps_inside=false"],
-        **one("model.norm.kind", "prms", "l2", "dyt"),
-        "batch": ["model.norm.kind=batch", "model.norm.allow_leak=true"],
-        "embedding_norm": ["model.embedding_norm.kind=rms"],
-        "final_norm_off": ["model.final_norm=off"],
-    },
-    "placement": {
-        **one("model.placement.kind", "post", "sandwich", "reordered", "residual_dual", "deepnorm",
-              "scaled", "parallel", "unnormed"),
-        "parallel_two_norms": ["model.placement.kind=parallel", "model.placement.two_norms=true"],
-    },
-    "residual": one("model.residual.kind", "layer_scale", "rezero"),
-    "projection": {
-        "qk_norm_rope": (["model.attention.qk_norm.kind=rms", "model.position.kind=rope"], BARE),
-        "qk_norm": ([], NO_QK_NORM),
-        "qk_norm_layer": (["model.attention.qk_norm.kind=layer"], NO_QK_NORM),
-        "qk_norm_l2": (["model.attention.qk_norm.kind=l2"], NO_QK_NORM),
-        "qk_norm_width": ([A + "qk_norm.axis=width"], NO_QK_NORM),
-        "qk_norm_gain_head": ([A + "qk_norm.gain=head"], NO_QK_NORM),
-        "qk_norm_after_rope": ([A + "qk_norm.after_rope=true"], NO_QK_NORM),
-        "qkv_norm": ([A + "v_norm=true", "model.attention_norm=false"], NO_QK_NORM),
-        "gqa": ["model.kv_heads=2"],
-        "mqa": ["model.kv_heads=1"],
-        "biases": ["model.bias=true"],
-    },
-    "linear": one("model.linear.kind", "sigma_reparam", "weight_norm"),
-    "scores": {
-        "softcap": [A + "softcap=50"],
-        "temperature": [A + "temperature=0.5"],
-        "soft_clip": [A + "clip_zeta=1.03", A + "clip_gamma=-0.03"],
-        "learned_scale_head": [A + "learned_scale=head"],
-        "learned_scale_layer": [A + "learned_scale=layer"],
-        "off_by_one": [A + "sink=off_by_one"],
-        "learned_sink": [A + "sink=learned"],
-        "gate_head": [A + "gate=head"],
-        "gate_element": [A + "gate=element"],
-        "window_128": [A + "window=128"],
-        "mup_scale": [A + "scale=mup"],
-    },
-    "position": {
-        "rope": ([], NO_POSITION),
-        "rope_interleaved": (["model.position.layout=interleaved"], NO_POSITION),
-        "rope_partial": (["model.position.partial=0.5"], NO_POSITION),
-        **{kind: ([f"model.position.kind={kind}"], NO_POSITION)
-           for kind in ("learned", "sinusoidal", "alibi", "t5", "transformer_xl")},
-    },
-    "ffn": {
-        **one("model.ffn.kind", "geglu", "geglu_erf", "reglu", "glu", "bilinear", "gated_elu"),
-        "gelu": GELU,
-        **{kind: ([f"model.ffn.kind={kind}"], GELU)
-           for kind in ("gelu_erf", "relu", "relu2", "silu", "elu")},
-    },
-    "head": {
-        "untied": ["model.tied=false"],
-        "output_softcap": ["model.head.softcap=30"],
-        "z_loss": ["task.z_loss=1e-4"],
-        "label_smoothing": ["task.label_smoothing=0.1"],
-    },
-    "optimizer": {
-        **one("optim.kind", "sgd", "stable_adamw", "adafactor", "lion", "muon"),
-        "update_clip": ["optim.update_clip=1"],
-        "qk_clip": (NO_QK_NORM + ["optim.qk_clip.tau=100"], NO_QK_NORM),
-    },
-    "clip": one("clip.kind", "none", "adagc", "zclip"),
-    "init": {
-        "mup": ["model.init.kind=mup", "optim.decay=independent", A + "scale=mup"],
-    },
-    "method": {
-        name: ([f"method={name}"], ["method=baseline"])
-        for name in ("soft_temp", "soft_cap", "soft_clip", "layer_scale", "sigma_reparam",
-                     "qk_norm", "qk_norm_cap", "qkv_norm", "qk_fc_norm")
-    },
+def same(key, names, against=()):
+    return kinds(key, {n: n for n in names}, against)
+
+
+# family -> (technique, form, set, set on the other side instead), the ones with a bound first. A
+# technique has the name that `keel techniques` gives it; `form` tells its rows apart.
+ROWS = {
+    "attention": [
+        ("qk_norm_rms", "and RoPE, against neither", [], NO_QK_NORM + NO_POSITION),
+        ("qk_norm_rms", "", [], NO_QK_NORM),
+        ("qk_norm_layer", "", [QK_NORM + "kind=layer"], NO_QK_NORM),
+        ("qk_norm_rms", "over the width", [QK_NORM + "axis=width"], NO_QK_NORM),
+        ("qk_norm_rms", "a gain for each head", [QK_NORM + "gain=head"], NO_QK_NORM),
+        ("qk_norm_rms", "after RoPE", [QK_NORM + "after_rope=true"], NO_QK_NORM),
+        ("qk_norm_prms", "", [QK_NORM + "kind=prms"], NO_QK_NORM),
+        ("qk_norm_l2", "", [QK_NORM + "kind=l2"], NO_QK_NORM),
+        ("qk_norm_dyt", "", [QK_NORM + "kind=dyt"], NO_QK_NORM),
+        ("v_norm", "", [A + "v_norm=true"], []),
+        ("grouped_queries", "2 of 6 heads", ["model.kv_heads=2"], []),
+        ("grouped_queries", "1 of 6 heads (MQA)", ["model.kv_heads=1"], []),
+        ("bias", "", ["model.bias=true"], []),
+    ],
+    "score": [
+        ("soft_cap", "", [A + "softcap=50"], []),
+        ("off_by_one", "", [A + "sink=off_by_one"], []),
+        ("learned_sink", "", [A + "sink=learned"], []),
+        ("soft_clip", "", [A + "clip_zeta=1.03", A + "clip_gamma=-0.03"], []),
+        ("learned_scale", "by head", [A + "learned_scale=head"], []),
+        ("gated_output", "by head", [A + "gate=head"], []),
+        ("gated_output", "by element", [A + "gate=element"], []),
+        ("sliding_window", "128 of 256", [A + "window=128"], []),
+        ("entropy_regulariser", "", [A + "entropy_weight=0.01", A + "entropy_floor=1"], []),
+    ],
+    "placement": [
+        ("sandwich", "", [PLACE + "kind=sandwich"], []),
+        *kinds(PLACE + "kind", {"post_norm": "post", "layernorm_scaling": "scaled"}),
+        *same(PLACE + "kind", ["reordered", "residual_dual", "deepnorm", "parallel", "unnormed"]),
+        ("parallel", "two norms", [PLACE + "kind=parallel", PLACE + "two_norms=true"], []),
+    ],
+    "position": [
+        *kinds(P + "kind", {"alibi": "alibi", "t5_bias": "t5"}, NO_POSITION),
+        ("rope", "", [], NO_POSITION),
+        ("rope", "interleaved", [P + "layout=interleaved"], NO_POSITION),
+        ("rope", "half of the channels", [P + "partial=0.5"], NO_POSITION),
+        *kinds(P + "kind", {"learned_positions": "learned", "sinusoidal": "sinusoidal",
+                            "transformer_xl": "transformer_xl"}, NO_POSITION),
+    ],
+    "linear": same("model.linear.kind", ["sigma_reparam", "weight_norm"]),
+    "optimizer": [
+        *same("optim.kind", ["muon", "stable_adamw", "adafactor", "lion", "sgd"]),
+        ("update_clip", "", ["optim.update_clip=1"], []),
+        ("qk_clip", "", NO_QK_NORM + ["optim.qk_clip.tau=100"], NO_QK_NORM),
+        ("weight_average", "", ["train.ema=0.999"], []),
+    ],
+    "norm": [
+        ("layer_norm", "", [N + "kind=layer"], []),
+        ("layer_norm", "without bias", [N + "kind=layer", N + "bias=false"], []),
+        *kinds(N + "kind", {"partial_rms_norm": "prms", "l2_norm": "l2", "dynamic_tanh": "dyt"}),
+        ("batch_norm", "", [N + "kind=batch", N + "allow_leak=true"], []),
+        ("norm_bias", "", [N + "bias=true"], []),
+        ("no_gain", "", [N + "gain=false"], []),
+        ("zero_centred_gain", "", [N + "zero_centred=true"], []),
+        ("eps_outside", "", [N + "eps_inside=false"], []),
+        ("embedding_norm", "", ["model.embedding_norm.kind=rms"], []),
+    ],
+    "residual": [
+        ("layer_scale", "", ["model.residual.kind=layer_scale"], []),
+        ("skip_init", "", ["model.residual.kind=rezero"], []),
+    ],
+    "clip": [
+        ("no_clip", "", ["clip.kind=none"], []),
+        *same("clip.kind", ["adagc", "zclip"]),
+    ],
+    "head": [
+        ("tied_head", "against untied", [], ["model.tied=false"]),
+        ("output_softcap", "", ["model.head.softcap=30"], []),
+        ("z_loss", "", ["task.z_loss=1e-4"], []),
+        ("label_smoothing", "", ["task.label_smoothing=0.1"], []),
+        ("dropout", "", ["model.dropout=0.1"], []),
+    ],
+    "ffn": [
+        ("swiglu", "against gelu, as many parameters", [], GELU),
+        *same("model.ffn.kind",
+              ["geglu", "geglu_erf", "reglu", "glu", "bilinear", "gated_elu"]),
+        *same("model.ffn.kind", ["gelu_erf", "relu", "relu2", "silu", "elu"], GELU),
+    ],
+    "method": [(f"method_{m}", "", [f"method={m}"], ["method=baseline"])
+               for m in ("soft_temp", "soft_cap", "soft_clip", "layer_scale", "sigma_reparam",
+                         "qk_norm", "qk_norm_cap", "qkv_norm", "qk_fc_norm")],
 }
+
+# In the step that the others are measured against.
+BASE = ["rms_norm", "pre_norm", "final_norm", "softmax_attention", "rope", "swiglu", "plain_linear",
+        "tied_head", "causal_lm", "gpt2_init", "adamw", "global_clip", "cosine_schedule"]
+# Numbers that are chosen before a step, or the sum of rows that are there.
+NOT_MEASURED = {
+    "score_scale", "soft_temperature", "no_attention_norm", "bias_q", "bias_k", "bias_v", "bias_out",
+    "bias_ffn", "rope_rotated_values", "no_positions", "gelu", "rezero", "head_bias",
+    "standard_init", "small_init", "xavier_init", "mup", "independent_decay", "group_rates",
+    "group_decays", "constant_schedule", "linear_schedule", "wsd_schedule", "inverse_sqrt_schedule",
+    "noam_schedule", "sgdr_schedule", "slanted_triangular_schedule", "one_cycle_schedule", "warmup",
+    "batch_warmup", "method_baseline"}
 
 
 def flat():
-    """(family, name, sets, sets of the other side)"""
-    for family, techniques in TECHNIQUES.items():
-        for name, sides in techniques.items():
-            with_it, without = sides if isinstance(sides, tuple) else (sides, [])
-            yield family, name, with_it, without
+    return [(family, *row) for family, rows in ROWS.items() for row in rows]
+
+
+def matches(wanted, row):
+    return wanted in (row[0], row[1]) or row[1].startswith(wanted + "_")
 
 
 def chosen(only):
     wanted = [w for w in only.split(",") if w]
-    rows = [row for row in flat() if not wanted or any(
-        w in (row[0], row[1]) or row[1].startswith(w + "_") for w in wanted)]
     for w in wanted:
-        if not any(w in (row[0], row[1]) or row[1].startswith(w + "_") for row in rows):
+        if not any(matches(w, row) for row in flat()):
             sys.exit(f"bench_techniques: no technique or family \"{w}\"; --list has them")
-    return rows
+    return [row for row in flat() if not wanted or any(matches(w, row) for w in wanted)]
+
+
+def label(row):
+    return row[1] + (f" ({row[2]})" if row[2] else "")
+
+
+def keel(args, command, sets):
+    line = [args.keel, *command]
+    for s in args.set + sets:
+        line += ["--set", s]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr.strip()
 
 
 def bench(args, sets):
     """One measurement; or why the config cannot be measured."""
-    command = [args.keel, "bench", args.config, "--steps", str(args.steps), "--json"]
-    for s in args.set + sets:
-        command += ["--set", s]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        return None, done.stderr.strip()
-    return json.loads(done.stdout.strip().splitlines()[-1]), None
+    code, out, err = keel(args, ["bench", args.config, "--steps", str(args.steps), "--discard",
+                                 str(DISCARDED), "--json"], sets)
+    if code == 2:  # a combination that is refused
+        return None, err
+    if code != 0:
+        sys.exit(f"bench_techniques: keel bench failed ({code}): {err}")
+    found = json.loads(out.strip().splitlines()[-1])
+    ms = found["step_ms"]["median"]
+    return {"ms": ms, "work": ms * found["gflops"], "memory": found["peak_rss_bytes"],
+            "parameters": found["parameters"]}, None
 
 
-def check(args, rows):
-    """Prints what the config refuses; how many that are."""
-    refused = 0
-    for family, name, *sides in rows:
-        for sets in sides:
-            command = [args.keel, "config", "check", args.config]
-            for s in args.set + sets:
-                command += ["--set", s]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode != 0:
-                refused += 1
-                print(f"{family} {name}: {done.stderr.strip()}")
-    return refused
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        names = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
+    return f"{len(os.sched_getaffinity(0))} cores of {names[0] if names else 'a processor'}"
 
 
-def quartiles(values):
-    if len(values) == 1:
-        return values * 2
-    q = statistics.quantiles(values, n=4, method="inclusive")
-    return [q[0], q[2]]
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()[:16]
 
 
-def measure(args, family, name, with_it, without):
+class Results:
+    """Pairs by row, in a file that is whole at any instant."""
+
+    def __init__(self, args, compared=True):
+        self.path = os.path.join(args.out, "techniques.json")
+        self.about = {"config": os.path.relpath(args.config, ROOT), "set": args.set,
+                      "steps": args.steps, "machine": machine(), "program": digest(args.keel),
+                      "config_digest": digest(args.config)}
+        self.rows = {}
+        if args.fresh or not os.path.exists(self.path):
+            return
+        with open(self.path, encoding="utf-8") as f:
+            try:
+                found = json.load(f)
+            except json.JSONDecodeError as e:
+                sys.exit(f"bench_techniques: {self.path}: {e}; --fresh begins anew")
+        old = found.get("about", {})
+        differing = [k for k in self.about if old.get(k) != self.about[k]]
+        if not compared:
+            self.about = old
+        elif differing:
+            sys.exit(f"bench_techniques: {self.path} is of another {', '.join(differing)}; --fresh "
+                     "begins anew, --out DIR leaves it")
+        self.rows = found["rows"]
+
+    def of(self, row):
+        return self.rows.setdefault(label(row), {"pairs": []})
+
+    def save(self):
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with open(self.path + ".new", "w", encoding="utf-8") as f:
+            json.dump({"about": self.about, "rows": self.rows}, f, indent=1)
+        os.replace(self.path + ".new", self.path)
+
+
+def measure(args, results, row, index):
     """The order of the two sides changes from round to round: neither is always the first."""
-    times, memory, result = [], [], {"family": family, "name": name, "set": with_it,
-                                     "against": without}
-    for i in range(args.rounds):
-        pair = {}
-        for side in ("with", "without") if i % 2 == 0 else ("without", "with"):
-            pair[side], reason = bench(args, with_it if side == "with" else without)
-            if reason is not None:
-                return {**result, "refused": reason}
-        times.append(pair["with"]["step_ms"]["median"] / pair["without"]["step_ms"]["median"])
-        memory.append(pair["with"]["peak_rss_bytes"] / pair["without"]["peak_rss_bytes"])
-        result["extra_parameters"] = pair["with"]["parameters"] - pair["without"]["parameters"]
-        result["step_ms"] = pair["with"]["step_ms"]["median"]
-    result.update(time_ratio=statistics.median(times), time_quartiles=quartiles(times),
-                  memory_ratio=statistics.median(memory), time_ratios=times)
-    return result
+    mine, pair = results.of(row), {}
+    for side in ("with", "without") if index % 2 == 0 else ("without", "with"):
+        pair[side], reason = bench(args, row[3] if side == "with" else row[4])
+        if reason is not None:
+            mine["refused"] = reason
+            break
+    else:
+        mine["pairs"].append(pair)
+        mine["date"] = datetime.date.today().isoformat()
+    results.save()
 
 
-def markdown(args, rows):
-    against = f"`{os.path.relpath(args.config, ROOT)}`"
-    lines = [f"Against {against}, {args.rounds} paired rounds of {args.steps} steps; time: median "
-             "(quartiles) of the rounds' ratios.", "",
-             "| family | technique | step time | peak memory | parameters | set | against |",
-             "|---|---|---|---|---|---|---|"]
-    for r in rows:
-        if "refused" in r:
+def summary(row, found):
+    """What is published of a row, or None."""
+    pairs = found.get("pairs", [])
+    if not pairs or "refused" in found:
+        return None
+    ratios = {key: [p["with"][key] / p["without"][key] for p in pairs]
+              for key in ("ms", "memory", "work")}
+    last = pairs[-1]
+    return {"technique": row[1], "form": row[2], "time": round(statistics.median(ratios["ms"]), 4),
+            "low": round(min(ratios["ms"]), 4), "high": round(max(ratios["ms"]), 4),
+            "memory": round(statistics.median(ratios["memory"]), 4),
+            "work": round(statistics.median(ratios["work"]), 4),
+            "parameters": last["with"]["parameters"] - last["without"]["parameters"],
+            "pairs": len(pairs), "date": found["date"]}
+
+
+def line_of(s):
+    return (f"time {s['time']:.3f} ({s['low']:.3f} to {s['high']:.3f})  floor {s['work']:.3f}  "
+            f"memory {s['memory']:.3f}  parameters {s['parameters']:+,}")
+
+
+def run(args):
+    rows, results = chosen(args.only), Results(args)
+    begin, took = time.monotonic(), []
+    open_pairs = [(i, row) for i in range(args.rounds) for row in rows
+                  if len(results.of(row)["pairs"]) <= i]
+    print(f"{len(rows)} techniques, {len(open_pairs)} pairs of processes to measure", flush=True)
+    for done, (i, row) in enumerate(open_pairs):
+        found = results.of(row)
+        if "refused" in found:
             continue
-        low, high = r["time_quartiles"]
-        keys = ["<br>".join(f"`{s}`" for s in r[side]) for side in ("set", "against")]
-        lines.append(f"| {r['family']} | {r['name']} | {r['time_ratio']:.3f} ({low:.3f} to "
-                     f"{high:.3f}) | {r['memory_ratio']:.3f} | {r['extra_parameters']:+,} "
-                     f"| {keys[0] or 'as it is'} | {keys[1] or 'as it is'} |")
+        mean = statistics.mean(took) if took else 0
+        if time.monotonic() - begin + mean > args.budget * 60:
+            print(f"the {args.budget:g} minutes are used up with {len(open_pairs) - done} pairs "
+                  "left; run again to go on, or --publish what there is")
+            return 0
+        at = time.monotonic()
+        measure(args, results, row, i)
+        took.append(time.monotonic() - at)
+        left = min(statistics.mean(took) * (len(open_pairs) - done - 1),
+                   args.budget * 60 - (time.monotonic() - begin))
+        s = summary(row, found)
+        print(f"[{done + 1}/{len(open_pairs)}, {max(left, 0) / 60:.0f} min left] {label(row)}: "
+              + (line_of(s) if s else f"left out: {found['refused']}"), flush=True)
+    print(markdown(published(results)), end="")
+    return 0
+
+
+def published(results):
+    rows = [(row[0], summary(row, results.rows.get(label(row), {}))) for row in flat()]
+    found = [{"family": family, **s} for family, s in rows if s]
+    return {**{k: results.about[k] for k in ("config", "set", "steps", "machine")}, "base": BASE,
+            "rows": found}
+
+
+def markdown(costs):
+    if not costs["rows"]:
+        return "Not measured yet.\n"
+    dates = sorted({r["date"] for r in costs["rows"]})
+    lines = [f"`{costs['config']}`" + "".join(f", `{s}`" for s in costs["set"])
+             + f", {costs['machine']}, " + " to ".join(dict.fromkeys((dates[0], dates[-1])))
+             + f". Time: the median (smallest to largest) of pairs of processes of {costs['steps']} "
+             "steps; floor: by counted flops.", "",
+             "| family | technique | step time | floor | peak memory | parameters |",
+             "|---|---|---|---|---|---|"]
+    lines += [f"| {r['family']} | {r['technique']}{': ' + r['form'] if r['form'] else ''} "
+              f"| {r['time']:.3f} ({r['low']:.3f} to {r['high']:.3f}) | {r['work']:.3f} "
+              f"| {r['memory']:.3f} | {r['parameters']:+,} |" for r in costs["rows"]]
     return "\n".join(lines) + "\n"
+
+
+def read_costs():
+    with open(COSTS, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def page_parts():
+    with open(PAGE, encoding="utf-8") as f:
+        text = f.read()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        sys.exit(f"bench_techniques: {PAGE} has no place for the table ({BEGIN.strip()})")
+    before, rest = text.split(BEGIN)
+    table, after = rest.split(END)
+    return before, table, after
+
+
+def publish(args):
+    costs = published(Results(args, compared=False))
+    if not costs["rows"]:
+        sys.exit("bench_techniques: nothing has been measured")
+    with open(COSTS, "w", encoding="utf-8") as f:
+        f.write(as_json(costs))
+    before, _, after = page_parts()
+    with open(PAGE, "w", encoding="utf-8") as f:
+        f.write(before + BEGIN + markdown(costs) + END + after)
+    print(f"{os.path.relpath(COSTS, ROOT)} and {os.path.relpath(PAGE, ROOT)} are written; now build, "
+          "then: build/keel techniques --docs docs/techniques")
+    return 0
+
+
+def as_json(costs):
+    """A row to a line."""
+    rows = ",\n".join("  " + json.dumps(r) for r in costs["rows"])
+    head = json.dumps({k: v for k, v in costs.items() if k != "rows"}, indent=1)[:-2]
+    return head + ',\n "rows": [\n' + rows + "\n ]\n}\n"
+
+
+def check(args):
+    """Prints what is wrong."""
+    wrong = []
+    for row in chosen(args.only):
+        for sets in row[3:]:
+            code, _, err = keel(args, ["config", "check", args.config], sets)
+            if code != 0:
+                wrong.append(f"{label(row)}: {err}")
+    code, out, err = keel(argparse.Namespace(keel=args.keel, set=[]), ["techniques", "--json"], [])
+    known = {t["name"] for t in json.loads(out)} if code == 0 else wrong.append(err) or set()
+    told = {row[1] for row in flat()}
+    listed = told | set(BASE) | NOT_MEASURED
+    wrong += [f"{name} is no technique" for name in sorted(listed - known)]
+    wrong += [f"{name} is measured and among NOT_MEASURED" for name in sorted(told & NOT_MEASURED)]
+    costs = read_costs()
+    labels = {(row[0], row[1], row[2]) for row in flat()}
+    wrong += [f"costs.json: no row {r['technique']} ({r['form']})" for r in costs["rows"]
+              if (r["family"], r["technique"], r["form"]) not in labels]
+    if page_parts()[1] != markdown(costs):
+        wrong.append("docs/performance.md does not have the table of costs.json; --publish writes both")
+    if known - listed:
+        print("not measured, and no word why:", ", ".join(sorted(known - listed)))
+    print("\n".join(wrong) or f"{len(flat())} rows of {len(known)} techniques are right")
+    return 1 if wrong else 0
 
 
 def parse():
@@ -206,46 +386,32 @@ def parse():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("keel")
     p.add_argument("--config", default=os.path.join(ROOT, "configs", "bench", "medium.toml"))
-    p.add_argument("--rounds", type=int, default=7)
-    p.add_argument("--steps", type=int, default=20)
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--steps", type=int, default=3)
+    p.add_argument("--budget", type=float, default=45)
     p.add_argument("--only", default="")
     p.add_argument("--out", default=os.path.join(ROOT, "build", "bench"))
     p.add_argument("--set", action="append", default=[], help="for both sides")
-    p.add_argument("--list", action="store_true")
-    p.add_argument("--check", action="store_true")
+    for flag in ("fresh", "publish", "list", "check"):
+        p.add_argument("--" + flag, action="store_true")
     args = p.parse_args()
-    if args.rounds < 1 or args.steps < 1:
-        p.error("--rounds and --steps must be at least 1")
+    if args.rounds < 1 or args.steps < 1 or args.budget <= 0:
+        p.error("--rounds, --steps and --budget must be at least 1")
     return args
 
 
 def main():
     args = parse()
-    rows = chosen(args.only)
     if args.list:
-        for family, name, with_it, without in rows:
-            print(f"{family:12}{name:22}{' '.join(with_it) or 'as it is'}"
-                  + (f"  against  {' '.join(without)}" if without else ""))
+        for row in chosen(args.only):
+            print(f"{row[0]:12}{label(row):44}{' '.join(row[3]) or 'as it is'}"
+                  + (f"  against  {' '.join(row[4])}" if row[4] else ""))
         return 0
-    if args.check:
-        return 1 if check(args, rows) else 0
-    os.makedirs(args.out, exist_ok=True)
-    results = []
-    for row in rows:
-        results.append(measure(args, *row))
-        r = results[-1]
-        print(f"{r['family']:12}{r['name']:22}"
-              + (f"left out: {r['refused']}" if "refused" in r else
-                 f"time {r['time_ratio']:.3f}  memory {r['memory_ratio']:.3f}  "
-                 f"parameters {r['extra_parameters']:+,}"), flush=True)
-        with open(os.path.join(args.out, "techniques.json"), "w") as f:
-            json.dump({"config": os.path.relpath(args.config, ROOT), "set": args.set,
-                       "rounds": args.rounds, "steps": args.steps, "techniques": results}, f,
-                      indent=1)
-        with open(os.path.join(args.out, "techniques.md"), "w") as f:
-            f.write(markdown(args, results))
-    return 0
+    return check(args) if args.check else publish(args) if args.publish else run(args)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nbench_techniques: stopped; run again to go on")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that what the docs say of the tree is true: a code block after a line <!-- from FILE -->
-stands in that file word for word (a line with only "..." skips some lines), and every path of the
-tree that is written in backquotes or linked exists.
+stands in that file word for word (a line with only "..." skips some lines), every path of the tree
+that is written in backquotes or linked exists, and a page that promises to be short is.
 usage: check_docs.py [ROOT]        prints one line per violation; exit status 1 if any"""
 import pathlib
 import re
@@ -10,6 +10,7 @@ import sys
 EXCERPT = re.compile(r"<!-- from (\S+) -->\n+```[a-z+]*\n(.*?)```", re.S)
 FOLDERS = "src|tests|tools|docs|cmake|configs|bench|fuzz|\\.ci"
 QUOTED = re.compile(rf"`((?:{FOLDERS})/[\w./{{}},*-]*)`")
+MOST_LINES = {"docs/add_a_technique.md": 80}
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
@@ -44,6 +45,9 @@ def main(root):
     pages = [p for p in [*root.glob("*.md"), *(root / "docs").rglob("*.md")]]
     for page in sorted(pages):
         name, text = page.relative_to(root), page.read_text()
+        lines, most = text.count("\n"), MOST_LINES.get(str(name), sys.maxsize)
+        if lines > most:
+            problems.append(f"{name}: {lines} lines, at most {most}")
         for source, excerpt in EXCERPT.findall(text):
             excerpts += 1
             path = root / source

@@ -12,25 +12,23 @@
 #include "lab/text.h"
 
 namespace keel {
-namespace {
-
-constexpr int64_t kDiscarded = 3;
-
-}  // namespace
 
 int run(const BenchArgs& args) {
   if (args.steps < 1) {
     throw ConfigError(fmt::format("--steps: must be at least 1, is {}", args.steps));
   }
+  if (args.discard < 0) {
+    throw ConfigError(fmt::format("--discard: must be at least 0, is {}", args.discard));
+  }
   hand_over_config(args.config, args.sets);
   Rig rig = open_rig(plan_config(args.config, args.sets));
-  const std::vector<MeasuredStep> steps = measure_steps(*rig.trainer, kDiscarded, args.steps);
+  const std::vector<MeasuredStep> steps = measure_steps(*rig.trainer, args.discard, args.steps);
   const std::vector<double> seconds = seconds_of(steps);
   const double median = quantile(seconds, 0.5);
   const double low = quantile(seconds, 0.1), high = quantile(seconds, 0.9);
   const double tokens = static_cast<double>(steps.back().result.tokens);
   const Plan& plan = rig.planned.plan;
-  const double gflops = static_cast<double>(plan.flops_per_token) * tokens / median / 1e9;
+  const double gflops = plan.flops(1, steps.back().result.tokens) / median / 1e9;
   const int64_t peak = process_bytes("VmHWM");
   for (const std::string& n : rig.planned.notes) say("note: " + n);
   if (args.json) {

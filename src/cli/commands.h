@@ -39,7 +39,8 @@ struct PlanArgs {
 struct BenchArgs {
   std::string config;
   std::vector<std::string> sets;
-  int64_t steps = 20;  // that are measured
+  int64_t steps = 20;   // that are measured
+  int64_t discard = 3;  // before them
   bool json = false;
 };
 struct CoordCheckArgs {

@@ -165,7 +165,8 @@ void Parser::look_commands() {
 
   c = command(app_, "bench", "speed and memory of a config's training steps", bench_);
   positional(c, "CONFIG", bench_.config, "TOML file");
-  c->add_option("--steps", bench_.steps, "steps to measure, after 3 that are not (20)")
+  c->add_option("--steps", bench_.steps, "steps to measure (20)")->option_text("N");
+  c->add_option("--discard", bench_.discard, "steps before them that are not (3)")
       ->option_text("N");
   add_sets(c, bench_.sets);
   c->add_flag("--json", bench_.json, kJsonHelp);

@@ -60,7 +60,7 @@ Json plan_json(const Plan& plan) {
   bytes.set("total", plan.total_bytes());
   Json j = Json::object();
   j.set("parameters", plan.parameters).set("bytes", std::move(bytes));
-  j.set("flops_per_token", plan.flops_per_token);
+  j.set("flops_per_token", plan.flops_per_token).set("flops_per_update", plan.update_flops);
   return j;
 }
 
@@ -68,11 +68,15 @@ std::string memory_line(const char* name, int64_t bytes) {
   return fmt::format("  {:18}{:>10.1f} MiB\n", name, static_cast<double>(bytes) / 1048576.0);
 }
 
+std::string update_text(const Plan& p) {
+  if (p.update_flops == 0) return "";
+  return fmt::format(" ({} of them the update)", short_count(static_cast<double>(p.update_flops)));
+}
+
 std::string plan_text(const PlannedConfig& planned) {
   const Plan& p = planned.plan;
   const RunConfig& c = planned.config;
   const int64_t step_tokens = c.sequences() * c.model.context;
-  const double work = static_cast<double>(p.flops_per_token) * static_cast<double>(step_tokens);
   std::string out = fmt::format("parameters          {}\n", grouped(p.parameters));
   out +=
       fmt::format("  feed-forward      {} ({}); {} with four times the width and no gate\n",
@@ -80,17 +84,17 @@ std::string plan_text(const PlannedConfig& planned) {
   out += "memory\n" + memory_line("weights", p.bytes.weights) +
          memory_line("gradients", p.bytes.gradients) + memory_line("optimizer", p.bytes.optimizer) +
          memory_line("activations", p.bytes.activations) +
-         memory_line("working memory", p.working_bytes) + memory_line("total", p.total_bytes());
+         memory_line("working memory", p.other_bytes + p.working_bytes) +
+         memory_line("total", p.total_bytes());
   const uint64_t available = memory_available_bytes();
   if (available > 0) out += memory_line("available", static_cast<int64_t>(available));
-  out += fmt::format(
-      "work\n  a token           {} flops\n  a step            {} tokens, {} flops\n",
-      short_count(static_cast<double>(p.flops_per_token)), grouped(step_tokens), short_count(work));
+  out +=
+      fmt::format("work\n  a token           {} flops\n  a step            {} tokens, {} flops{}\n",
+                  short_count(static_cast<double>(p.flops_per_token)), grouped(step_tokens),
+                  short_count(p.flops(1, step_tokens)), update_text(p));
   const int64_t run_tokens = BatchRamp(c).sequences_before(c.train.steps) * c.model.context;
-  out += fmt::format(
-      "  the run           {} steps, {} tokens, {} flops\n", grouped(c.train.steps),
-      grouped(run_tokens),
-      short_count(static_cast<double>(p.flops_per_token) * static_cast<double>(run_tokens)));
+  out += fmt::format("  the run           {} steps, {} tokens, {} flops\n", grouped(c.train.steps),
+                     grouped(run_tokens), short_count(p.flops(c.train.steps, run_tokens)));
   return out;
 }
 

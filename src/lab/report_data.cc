@@ -152,17 +152,21 @@ Json events_json(const RunData& run) {
   return out;
 }
 
-// The block that the run's config stands for; empty where this program does not know that config,
-// as of a run that another version made.
-std::string drawn_block(const RunData& run) {
+// The block that the run's config stands for, as text and drawn; both empty where this program does
+// not know that config, as of a run that another version made.
+void set_block(Json& out, const RunData& run) {
+  std::string text, svg;
   try {
     const std::string file = join_path(run.path, "config.toml");
     RunConfig config;
     load_resolved(file, real_fs().read_file(file, kMaxConfigBytes), {}, config);
-    return block_text(block_of(config), false);
+    const Diagram block = block_of(config);
+    text = block_text(block, false);
+    svg = block_svg(block, {"The block of " + valid_utf8(run.name), true, true});
   } catch (const Error&) {
-    return "";
+    text = svg = "";
   }
+  out.set("block", std::move(text)).set("block_svg", std::move(svg));
 }
 
 Json run_json(const RunData& run, const std::string& name, const ReportOptions& options) {
@@ -179,7 +183,7 @@ Json run_json(const RunData& run, const std::string& name, const ReportOptions& 
   out.set("curves", curves_json(run, options)).set("means", means_json(run, options));
   out.set("samples", samples_json(run));
   out.set("events", events_json(run)).set("config", std::move(config));
-  out.set("block", drawn_block(run));
+  set_block(out, run);
   out.set("environment", std::move(environment)).set("notes", Json::array_of(run.notes));
   return out;
 }

@@ -9,7 +9,9 @@ namespace keel {
 Tensor newton_schulz(const NewtonSchulz& n) {
   Tensor x = n.x, next = n.next;
   const bool tall = x.dim(0) > x.dim(1);
+  const int64_t k = n.gram.dim(0);
   for (int i = 0; i < n.iterations; ++i) {
+    count_flops(4 * k * x.size() + 2 * k * k * k);
     on_device(x, [&](auto& dev) {
       gemm(dev,
            {.a = x, .b = x, .c = n.gram, .a_transposed = tall, .b_transposed = !tall, .bias = {}});

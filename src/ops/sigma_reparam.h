@@ -5,6 +5,7 @@
 #pragma once
 
 #include "autograd/var.h"
+#include "core/step_state.h"
 #include "ops/stacked_rows.h"
 
 namespace keel {
@@ -28,6 +29,12 @@ namespace kernel {
 constexpr int64_t kSpectralRows = 64;  // rows whose products with W^T are summed up in one piece
 int64_t spectral_pieces(const StackedRows& rows);
 
+// At a step's first call begin = u, and `begun` notes the step; later calls do nothing.
+struct SpectralBegin {
+  Tensor u, begin;  // f32 [p, in]
+  Tensor begun;     // i32 [1]: the low bits of a step's number, -1 for none
+  const StepState* state;
+};
 struct SpectralStep {
   Tensor weight, u;
   StackedRows rows;
@@ -47,6 +54,7 @@ struct SigmaReparamBwd {
   Tensor inner;  // f32 [rows]: scratch
   Grad dweight, dgamma;
 };
+void spectral_begin(Cpu&, const SpectralBegin&);
 void spectral_step(Cpu&, const SpectralStep&);
 void sigma_reparam_fwd(Cpu&, const SigmaReparamFwd&);
 void sigma_reparam_bwd(Cpu&, const SigmaReparamBwd&);

@@ -80,6 +80,14 @@ int64_t spectral_pieces(const StackedRows& rows) {
 }
 
 // W is read once: W^T (W u) is summed up while a row is in the cache, and divided by ||W u|| later.
+void spectral_begin(Cpu&, const SpectralBegin& a) {
+  int32_t& begun = *a.begun.data<int32_t>();
+  const auto step = static_cast<int32_t>(a.state->step & 0x7fffffff);
+  if (begun == step) return;
+  std::copy_n(a.u.data<float>(), a.u.size(), a.begin.data<float>());
+  begun = step;
+}
+
 void spectral_step(Cpu&, const SpectralStep& a) {
   const int64_t columns = a.weight.dim(1);
   const float *w = a.weight.data<float>(), *u = a.u.data<float>();

@@ -15,6 +15,7 @@ enum class HeadNormKind : uint8_t {
   kLayer,       // (x - mean) / sqrt(var + eps)
   kPartialRms,  // x / sqrt(mean of the first ceil(share n) squares + eps) (arXiv 1910.07467)
   kL2,          // x / max(||x||, eps) (Henry et al., arXiv 2010.04245)
+  kTanh,        // tanh(alpha x), no statistics (DyT: Zhu et al., arXiv 2503.10622)
 };
 
 // How one of q, k, v is made of its columns.
@@ -34,6 +35,8 @@ struct SplitHeads {
   RopeTables rope;  // of the first 2 rope.cos.dim(1) channels of a head
   int64_t offset = 0;
   Tensor segments;  // as in QkvOptions
+  // Of the parts of kTanh side by side: f32, one for each part or one for each of their heads.
+  Var alphas = {};
 };
 
 // qkv [b, t, (heads + 2 kv_heads) head_dim] f32 or bf16, contiguous. A part without norm and
@@ -43,7 +46,7 @@ Qkv split_heads(const Var& qkv, const SplitHeads& how);
 namespace kernel {
 // One part of qkv: x [b, t, n, head_dim], a view with any stride between tokens.
 struct HeadsForm {
-  Tensor x, gain, bias, cos, sin, segments;  // gain to segments may be empty
+  Tensor x, gain, bias, alpha, cos, sin, segments;  // gain to segments may be empty
   int64_t offset;
   HeadNormKind norm;
   bool width, norm_last, interleaved;
@@ -57,8 +60,10 @@ struct HeadsBwd {
   HeadsForm in;
   Tensor dy;  // with any stride between tokens
   Grad dx;    // a view as x is
-  Grad dgain, dbias;
-  Tensor partial;  // f32 [chunks of kHeadTokens tokens, 2, n head_dim]; empty if neither is wanted
+  Grad dgain, dbias, dalpha;
+  // f32 [chunks of kHeadTokens tokens, 2, n head_dim] for gain and bias, [chunks, 1, n] for alpha;
+  // empty where none of them is wanted.
+  Tensor partial, alpha_partial;
 };
 void heads_fwd(Cpu&, const HeadsFwd&);
 void heads_bwd(Cpu&, const HeadsBwd&);

@@ -118,7 +118,24 @@ struct Affine {
   }
 };
 
+Vec alpha_of(const HeadsForm& a, int64_t head) {
+  return Vec(a.alpha.data<float>()[head % a.alpha.size()]);
+}
+
+void tanh_heads(const HeadsForm& a, const Affine& affine, float* row) {
+  const int64_t c = a.x.dim(3);
+  for (int64_t h = 0; h < a.x.dim(2); ++h) {
+    const Vec alpha = alpha_of(a, h);
+    for_lanes(c, [&](int64_t offset, int n) {
+      const int64_t i = h * c + offset;
+      const Vec t = tanh(alpha * load_n(row + i, n));
+      store_n(row + i, fma(t, load_n(affine.gain + i, n), load_n(affine.bias + i, n)), n);
+    });
+  }
+}
+
 void norm(const HeadsForm& a, const Affine& affine, float* row) {
+  if (a.norm == HeadNormKind::kTanh) return tanh_heads(a, affine, row);
   const int64_t all = a.x.dim(2) * a.x.dim(3), c = a.width ? all : a.x.dim(3);
   for (int64_t at = 0; at < all && a.norm != HeadNormKind::kNone; at += c) {
     const Stats s = stats_of(a, row + at, c);
@@ -130,10 +147,34 @@ void norm(const HeadsForm& a, const Affine& affine, float* row) {
   }
 }
 
-// d: the gradient of norm(x), which becomes that of x; adds to dgain and dbias (of the whole row,
-// or both null).
-void norm_back(const HeadsForm& a, const Affine& affine, const float* x, float* d, float* dgain,
-               float* dbias) {
+// What a chunk of tokens adds up: of the whole row, or null where nobody asks.
+struct Sums {
+  float *gain = nullptr, *bias = nullptr;  // both or neither
+  float* alpha = nullptr;                  // by head
+};
+
+void tanh_back(const HeadsForm& a, const Affine& affine, const float* x, float* d, Sums to) {
+  const int64_t c = a.x.dim(3);
+  for (int64_t h = 0; h < a.x.dim(2); ++h) {
+    const Vec alpha = alpha_of(a, h);
+    Vec sum(0.0f);
+    for_lanes(c, [&](int64_t offset, int n) {
+      const int64_t i = h * c + offset;
+      const Vec v = load_n(x + i, n), dy = load_n(d + i, n), t = tanh(alpha * v);
+      const Vec slope = fma(-t, t, Vec(1.0f)) * dy * load_n(affine.gain + i, n);
+      sum = fma(slope, v, sum);
+      store_n(d + i, alpha * slope, n);
+      if (!to.gain) return;
+      store_n(to.gain + i, fma(dy, t, load_n(to.gain + i, n)), n);
+      store_n(to.bias + i, dy + load_n(to.bias + i, n), n);
+    });
+    if (to.alpha) to.alpha[h] += reduce_add(sum);
+  }
+}
+
+// d: the gradient of norm(x), which becomes that of x.
+void norm_back(const HeadsForm& a, const Affine& affine, const float* x, float* d, Sums to) {
+  if (a.norm == HeadNormKind::kTanh) return tanh_back(a, affine, x, d, to);
   const int64_t all = a.x.dim(2) * a.x.dim(3), c = a.width ? all : a.x.dim(3);
   for (int64_t at = 0; at < all && a.norm != HeadNormKind::kNone; at += c) {
     const Stats s = stats_of(a, x + at, c);
@@ -146,9 +187,9 @@ void norm_back(const HeadsForm& a, const Affine& affine, const float* x, float* 
       const Vec dy = load_n(d + i, n), g = dy * load_n(affine.gain + i, n), h = xhat(i, n);
       sum += g;
       dot = fma(g, h, dot);
-      if (!dgain) return;
-      store_n(dgain + i, fma(dy, h, load_n(dgain + i, n)), n);
-      store_n(dbias + i, dy + load_n(dbias + i, n), n);
+      if (!to.gain) return;
+      store_n(to.gain + i, fma(dy, h, load_n(to.gain + i, n)), n);
+      store_n(to.bias + i, dy + load_n(to.bias + i, n), n);
     });
     const bool centred = a.norm == HeadNormKind::kLayer;
     const Vec mean(centred ? reduce_add(sum) / static_cast<float>(c) : 0.0f);
@@ -186,19 +227,32 @@ void forward(const HeadsFwd& a) {
   });
 }
 
+// Zeros at first.
+Sums sums_of(const HeadsBwd& a, int64_t chunk) {
+  const int64_t heads = a.in.x.dim(2), width = heads * a.in.x.dim(3);
+  Sums s;
+  if (a.partial) {
+    s.gain = a.partial.data<float>() + chunk * 2 * width;
+    s.bias = s.gain + width;
+    std::fill_n(s.gain, 2 * width, 0.0f);
+  }
+  if (a.alpha_partial) {
+    s.alpha = a.alpha_partial.data<float>() + chunk * heads;
+    std::fill_n(s.alpha, heads, 0.0f);
+  }
+  return s;
+}
+
 template <class T>
 void backward(const HeadsBwd& a) {
-  const int64_t row = padded(a.in.x), width = a.in.x.dim(2) * a.in.x.dim(3);
+  const int64_t row = padded(a.in.x);
   const auto floats = static_cast<size_t>(4 * row);
   reserve_worker_scratch(floats * sizeof(float));
-  float* partial = a.partial.data<float>();
   parallel_ranges(a.in.x.dim(0) * a.in.x.dim(1), kHeadTokens, [&](int64_t begin, int64_t end) {
     float *x = worker_floats(floats), *d = x + row;
     const Affine affine{x + 2 * row, x + 3 * row};
     affine.fill(a.in);
-    float* dgain = partial ? partial + begin / kHeadTokens * 2 * width : nullptr;
-    float* dbias = dgain ? dgain + width : nullptr;
-    if (dgain) std::fill_n(dgain, 2 * width, 0.0f);
+    const Sums to = sums_of(a, begin / kHeadTokens);
     for (int64_t token = begin; token < end; ++token) {
       load_row<T>(a.in.x, token, x);
       load_row<T>(a.dy, token, d);
@@ -207,7 +261,7 @@ void backward(const HeadsBwd& a) {
       } else {
         turn(a.in, token, -1.0f, d);
       }
-      norm_back(a.in, affine, x, d, dgain, dbias);
+      norm_back(a.in, affine, x, d, to);
       if (a.in.norm_last) turn(a.in, token, -1.0f, d);
       if (a.dx) store_row<T>(d, a.dx.t, a.dx.add, token);
     }
@@ -218,13 +272,14 @@ void backward(const HeadsBwd& a) {
 void sum_affine(const Tensor& partial, int64_t which, const Grad& to) {
   if (!to) return;
   const int64_t chunks = partial.dim(0), width = partial.dim(2), size = to.t.size();
+  const int64_t step = partial.dim(1) * width;
   const float* p = partial.data<float>() + which * width;
   float* out = to.t.data<float>();
   parallel_ranges(size, 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       float sum = 0.0f;
       for (int64_t at = i; at < width; at += size) {
-        for (int64_t k = 0; k < chunks; ++k) sum += p[k * 2 * width + at];
+        for (int64_t k = 0; k < chunks; ++k) sum += p[k * step + at];
       }
       out[i] = to.add ? out[i] + sum : sum;
     }
@@ -239,9 +294,11 @@ void heads_fwd(Cpu&, const HeadsFwd& a) {
 
 void heads_bwd(Cpu&, const HeadsBwd& a) {
   with_dtype(a.in.x.dtype(), [&]<class T>() { backward<T>(a); });
-  if (!a.partial) return;
-  sum_affine(a.partial, 0, a.dgain);
-  sum_affine(a.partial, 1, a.dbias);
+  if (a.partial) {
+    sum_affine(a.partial, 0, a.dgain);
+    sum_affine(a.partial, 1, a.dbias);
+  }
+  sum_affine(a.alpha_partial, 0, a.dalpha);
 }
 
 }  // namespace keel::kernel

@@ -9,6 +9,7 @@
 #include "backend/cpu/gemm.h"
 #include "backend/devices.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "nn/ffn/ffn.h"
 
 namespace keel {
@@ -52,6 +53,7 @@ double seconds_of_step(const RunConfig& config, DType type) {
 }  // namespace
 
 Plan make_plan(const RunConfig& config, DType compute) {
+  const int64_t before = heap_bytes_alive();
   Trainer meta(config, nullptr, DeviceKind::kMeta, compute);
   meta.plan();
   Plan plan;
@@ -59,8 +61,10 @@ Plan make_plan(const RunConfig& config, DType compute) {
   plan.ffn_parameters = ffn_parameters(meta.model());
   plan.plain_ffn_parameters = 8 * config.model.dim * config.model.dim * config.model.layers;
   plan.bytes = meta.memory();
+  plan.other_bytes = heap_bytes_alive() - before - plan.lasting_bytes();
   plan.working_bytes = kProgramBytes;
   plan.flops_per_token = meta.training_flops() / (config.train.batch * config.model.context);
+  plan.update_flops = meta.update_flops();
   return plan;
 }
 
@@ -74,7 +78,7 @@ void check_memory(const Plan& plan, uint64_t available_bytes) {
       "train.accumulate), model.context or model.dim needs less",
       need / kMib, double(available_bytes) / kMib, plan.bytes.weights / kMib,
       plan.bytes.gradients / kMib, plan.bytes.optimizer / kMib, plan.bytes.activations / kMib,
-      plan.working_bytes / kMib));
+      (plan.other_bytes + plan.working_bytes) / kMib));
 }
 
 DType resolve_dtype(const RunConfig& config, std::string& reason) {

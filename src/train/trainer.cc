@@ -278,6 +278,9 @@ void Trainer::plan() {
     backward(l.loss);
   }
   training_flops_ = counted_flops();
+  reset_counted_flops();
+  optimizer_->step(step_memory_.pointer());
+  update_flops_ = counted_flops();
   evaluator_.plan();
 }
 

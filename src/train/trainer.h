@@ -73,6 +73,9 @@ class Trainer {
   void plan();
   // Flops of one training micro-batch, counted by plan().
   int64_t training_flops() const { return training_flops_; }
+  // Flops of the optimizer's products in one step, counted by plan(): those of Newton and Schulz.
+  // Rules that take each weight once are not counted, they wait for memory.
+  int64_t update_flops() const { return update_flops_; }
   void adopt_layouts(const Trainer& planned) { arena_.adopt(planned.arena_); }
 
  private:
@@ -107,7 +110,7 @@ class Trainer {
   Probes probes_;
   bool probed_ = false;
   int64_t steps_done_ = 0;
-  int64_t training_flops_ = 0;
+  int64_t training_flops_ = 0, update_flops_ = 0;
   SourceLosses losses_;      // of the step under way
   std::vector<float> host_;  // losses of a micro-batch, where the device's memory is not the host's
 };

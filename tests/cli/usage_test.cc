@@ -111,6 +111,7 @@ TEST(Usage, MistakesEndWithTwoAndASuggestion) {
       {{"eval", "run"}, "keel: --data is required; see keel eval --help"},
       {{"bench", "--steps", "abc", "x"}, "--steps = abc; see keel bench --help"},
       {{"bench", "--steps", "0", "x"}, "keel: --steps: must be at least 1, is 0"},
+      {{"bench", "--discard", "-1", "x"}, "keel: --discard: must be at least 0, is -1"},
       {{"runs"}, "subcommand is required; see keel runs --help"},
       {{}, "keel: no command; one of: train resume eval"},
       {{"help", "trian"}, "keel: help: no topic \"trian\", did you mean \"train\"?"},

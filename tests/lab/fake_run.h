@@ -22,6 +22,7 @@ struct FakeRun {
   double rate = 1e-3;
   int64_t nan_at = -1;  // the step whose loss and gradient norm are not finite
   bool metrics = true;  // without: no metrics.db
+  bool known = false;   // without: the config has a key that no version knows
   std::string sample = "In the beginning";
 };
 
@@ -52,9 +53,9 @@ inline void write_fake_step(MetricsWriter& store, const FakeRun& fake, int64_t s
 // Writes a run at `path`, which must not exist, and returns `path`.
 inline std::string make_fake_run(const std::string& path, const FakeRun& fake = {}) {
   const std::string config = fmt::format(
-      "[model]\ndim = 128\nname = \"a # b\"\n\n[model.norm]\nkind = \"rms\"\n\n"
+      "[model]\ndim = 128\n{}\n[model.norm]\nkind = \"rms\"\n\n"
       "[[data.sources]]\npath = \"/tmp/x.txt\"\n\n[train]\nsteps = {}\n\n[optim]\nlr = {}\n",
-      fake.total_steps, fake.rate);
+      fake.known ? "" : "name = \"a # b\"\n", fake.total_steps, fake.rate);
   const std::string origins =
       R"({"model.dim": "run.toml:2", "model.norm.kind": "default", "optim.lr": "--set"})";
   const std::string environment =

@@ -71,6 +71,13 @@ function probe() {
   search.dispatchEvent(new Event("input"));
   out.found = [...document.querySelectorAll("#config tbody tr")].filter((r) => !r.hidden).map((r) => r.dataset.key);
   out.sample = (document.querySelector(".sample pre") || {}).textContent || "";
+  const block = document.querySelector("#config svg.block");
+  if (block) {
+    out.block = { boxes: block.querySelectorAll("rect").length,
+      width: block.getBoundingClientRect().width,
+      text: document.getElementById(block.getAttribute("aria-describedby")).textContent,
+      colour: getComputedStyle(block.querySelector("rect + text")).fill };
+  }
   out.injected = document.querySelectorAll("b, i").length;
   const pre = document.createElement("pre");
   pre.id = "probe-result";
@@ -156,6 +163,7 @@ TEST(ReportInABrowser, DrawsEveryLineAndFetchesNothing) {
   const TempDir dir;
   FakeRun fake;
   fake.nan_at = 120;
+  fake.known = true;
   fake.sample = "</script><script>problems.push('ran')</script><b>x</b>";
   const RunData run = load_run_data(make_fake_run(dir / "a", fake));
   const Json found = look_at(dir, {&run, 1});
@@ -171,6 +179,11 @@ TEST(ReportInABrowser, DrawsEveryLineAndFetchesNothing) {
   EXPECT_EQ(found.at("last_token").as_int(), 300 * 4096);
   EXPECT_EQ(found.at("table_rows").as_int(), 60);
   EXPECT_EQ(found.at("found").dump(), R"(["optim.lr"])");
+  const Json& block = found.at("block");
+  EXPECT_GT(block.at("boxes").as_int(), 20);
+  EXPECT_GT(block.at("width").as_double(), 400);
+  EXPECT_EQ(block.at("colour").as_string(), "rgb(231, 236, 241)");  // of the dark theme
+  EXPECT_TRUE(block.at("text").as_string().starts_with("input:        [token table]"));
 }
 
 TEST(ReportInABrowser, OverlaysSeveralRuns) {

@@ -11,6 +11,7 @@
 #include "io/fs.h"
 #include "io/temp_dir.h"
 #include "lab/report.h"
+#include "lab/techniques/costs.h"
 #include "lab/techniques/pages.h"
 #include "train/run_dir.h"
 
@@ -203,6 +204,41 @@ TEST(Techniques, TextsFitEightyColumns) {
   }
 }
 
+const char* const kCosts = R"({"config": "a.toml", "set": [], "steps": 3, "machine": "2 cores",
+  "base": ["pre_norm"], "rows": [
+  {"family": "optimizer", "technique": "muon", "form": "", "time": 1.2346, "low": 1.2, "high": 1.3,
+   "memory": 1.01, "work": 1.15, "parameters": 0, "pairs": 3, "date": "2026-11-27"},
+  {"family": "score", "technique": "gated_output", "form": "by head", "time": 1.01, "low": 1,
+   "high": 1.02, "memory": 1, "work": 1.001, "parameters": 2304, "pairs": 3, "date": "2026-11-27"}
+]})";
+
+TEST(TechniqueCosts, AreReadAndTold) {
+  using Lines = std::vector<std::string>;
+  const TechniqueCosts costs = costs_of(parse_json(kCosts, "costs"));
+  EXPECT_EQ(cost_lines(costs, "muon"),
+            (Lines{"step time x 1.235 (1.200 to 1.300), its floor by flops x 1.150, memory x "
+                   "1.010, parameters +0",
+                   "(a.toml, 2 cores, 2026-11-27)"}));
+  EXPECT_EQ(cost_lines(costs, "gated_output"),
+            (Lines{"by head: step time x 1.010 (1.000 to 1.020), memory x 1.000, parameters +2304",
+                   "(a.toml, 2 cores, 2026-11-27)"}));
+  EXPECT_EQ(cost_lines(costs, "pre_norm"),
+            (Lines{"it is in the step that others are measured against"}));
+  EXPECT_EQ(cost_lines(costs, "alibi"), Lines{"not measured"});
+  expect_error<DataError>("key \"rows\" is missing", [] {
+    costs_of(parse_json(R"({"config": "", "machine": "", "base": []})", "costs"));
+  });
+}
+
+TEST(TechniqueCosts, AreOfTechniquesThatThereAre) {
+  for (const TechniqueCost& r : technique_costs().rows)
+    EXPECT_NO_THROW(find_technique(r.technique));
+  for (const std::string& name : technique_costs().base) EXPECT_NO_THROW(find_technique(name));
+  for (const Technique& t : all_techniques()) {
+    EXPECT_NE(technique_text(t.name).find("\nMeasured cost\n  "), std::string::npos);
+  }
+}
+
 TEST(Techniques, JsonHasNameFamilyKeysSourceDefault) {
   const Json all = techniques_json();
   ASSERT_EQ(all.as_array().size(), all_techniques().size());
@@ -216,14 +252,99 @@ TEST(Techniques, JsonHasNameFamilyKeysSourceDefault) {
   }
 }
 
+// Of a well-formed document without comments: tags nest, attributes are quoted and stand once, text
+// has no bare & or <. Returns what is wrong, or "".
+std::string ill_formed(const std::string& xml) {
+  std::vector<std::string> open;
+  size_t at = 0;
+  while (at < xml.size()) {
+    const size_t tag = std::min(xml.find('<', at), xml.size());
+    const std::string text = xml.substr(at, tag - at);
+    for (size_t i = text.find('&'); i != text.npos; i = text.find('&', i + 1)) {
+      const std::string entity = text.substr(i, text.find(';', i) - i);
+      if (entity != "&amp" && entity != "&lt" && entity != "&gt" && entity != "&quot" &&
+          entity != "&#39") {
+        return "a bare & in: " + text;
+      }
+    }
+    if (open.empty() && text.find_first_not_of(" \n") != text.npos) return "text outside: " + text;
+    if (tag == xml.size()) break;
+    const size_t end = xml.find('>', tag);
+    if (end == xml.npos) return "a tag without end";
+    std::string inside = xml.substr(tag + 1, end - tag - 1);
+    at = end + 1;
+    if (inside.find('<') != inside.npos) return "< in a tag: " + inside;
+    if (inside.starts_with('/')) {
+      if (open.empty() || "/" + open.back() != inside) return "closed: " + inside;
+      open.pop_back();
+      continue;
+    }
+    const bool empty = inside.ends_with('/');
+    if (empty) inside.pop_back();
+    std::string name = inside.substr(0, inside.find_first_of(" \n"));
+    std::set<std::string> attributes;
+    for (size_t i = name.size(); i < inside.size();) {
+      const size_t equals = inside.find("=\"", i);
+      const size_t close = equals == inside.npos ? equals : inside.find('"', equals + 2);
+      if (close == inside.npos || inside[i] != ' ') return "an attribute: " + inside;
+      if (!attributes.insert(inside.substr(i, equals - i)).second) return "twice: " + inside;
+      i = close + 1;
+    }
+    if (!empty) open.push_back(std::move(name));
+  }
+  return open.empty() ? "" : "never closed: " + open.back();
+}
+
+double number_in(const std::string& text, const std::string& name) {
+  const size_t at = text.find(" " + name + "=\"");
+  return at == text.npos ? 0 : std::stod(text.substr(at + name.size() + 3));
+}
+
+TEST(Techniques, DrawingsAreWellFormedAndInsideTheirFrame) {
+  EXPECT_NE(ill_formed("<a><b></a></b>"), "");
+  EXPECT_NE(ill_formed("<a>1 & 2</a>"), "");
+  EXPECT_NE(ill_formed("<a x=\"1\" x=\"2\"/>"), "");
+  for (const Technique& t : all_techniques()) {
+    for (const bool of_page : {false, true}) {
+      const std::string svg = block_svg(block_with(t), {"<&\"'", true, of_page});
+      EXPECT_EQ(ill_formed(svg), "") << t.name;
+      EXPECT_EQ(svg.find(" id="), svg.npos);
+      const double width = number_in(svg, "width"), height = number_in(svg, "height");
+      for (size_t at = svg.find("<rect x="); at != svg.npos; at = svg.find("<rect x=", at + 1)) {
+        const std::string box = svg.substr(at, svg.find('>', at) - at);
+        EXPECT_GE(number_in(box, "x"), 0) << t.name << box;
+        EXPECT_LE(number_in(box, "x") + number_in(box, "width"), width) << t.name << box;
+        EXPECT_GE(number_in(box, "y"), 0) << t.name << box;
+        EXPECT_LE(number_in(box, "y") + number_in(box, "height"), height) << t.name << box;
+      }
+    }
+  }
+}
+
+// Every part of the text is in the picture of a report, and its style is the page's.
+TEST(Techniques, AReportsPictureHasThePartsOfItsText) {
+  const Diagram d = block_of(config_with(find_technique("sandwich")));
+  const std::string svg = block_svg(d, {"run", true, true});
+  for (const BlockChain& c :
+       {d.input, d.attention, d.ffn, d.output, d.update, d.joins[0].branches[0]}) {
+    for (const BlockPart& p : c) EXPECT_NE(svg.find(">" + p.text + "<"), svg.npos) << p.text;
+  }
+  EXPECT_EQ(svg.find("<style>"), svg.npos);
+  const std::string alone = block_svg(d, {"run"});
+  EXPECT_NE(alone.find("prefers-color-scheme:dark"), alone.npos);
+  EXPECT_NE(alone.find("<title>run</title>\n<desc>\n    x\n"), alone.npos);
+}
+
 TEST(Techniques, AReportDrawsTheBlockOfItsRun) {
   const TempDir dir;
   const Technique& t = find_technique("sandwich");
   RunDir::create(real_fs(), dir / "run", {{"config.toml", to_toml(config_with(t))}});
   const std::vector<RunData> runs{load_run_data(dir / "run")};
   const Json data = report_data(runs, {});
-  EXPECT_EQ(data.at("runs").as_array()[0].at("block").as_string(),
-            block_text(block_of(config_with(t)), false));
+  const Json& of_run = data.at("runs").as_array()[0];
+  const Diagram block = block_of(config_with(t));
+  EXPECT_EQ(of_run.at("block").as_string(), block_text(block, false));
+  EXPECT_EQ(of_run.at("block_svg").as_string(), block_svg(block, {"The block of run", true, true}));
 }
 
 // After a change of the table: keel techniques --docs docs/techniques

@@ -105,7 +105,8 @@ TEST(Positions, RestartWithEachDocument) {
 TEST(QkNorm, BoundsTheRecordedLogit) {
   for (const char* norm :
        {"{kind='rms'}", "{kind='layer', bias=false}", "{kind='rms', gain='head'}",
-        "{kind='layer', bias=false, after_rope=true}"}) {
+        "{kind='layer', bias=false, after_rope=true}", "{kind='dyt', bias=false}",
+        "{kind='dyt', bias=false, gain='head'}"}) {
     Small m({std::string("attention.qk_norm=") + norm});
     m.multiply(".q.weight", 50);
     m.multiply(".k.weight", 50);
@@ -129,6 +130,39 @@ TEST(QkNorm, LogitsForgetTheScaleOfTheWeights) {
     m.multiply(".q.weight", 4);
     m.multiply(".k.weight", 0.5f);
     EXPECT_LT(relative_error(m.logits(), before), 1e-5) << norm;
+  }
+}
+
+// DyT undoes no scale, alpha and the weights are one product; where alpha is small it is the linear
+// map, times alpha in each of q and k.
+TEST(QkNormDyt, IsAFunctionOfAlphaTimesTheWeights) {
+  const char* const kHalf = "attention.qk_norm={kind='dyt', alpha=0.5}";
+  Small half({kHalf}), two({"attention.qk_norm={kind='dyt', alpha=2}"});
+  half.multiply(".q.weight", 4);
+  half.multiply(".k.weight", 4);
+  EXPECT_TRUE(same_bits(half.logits(), two.logits()));
+  EXPECT_FALSE(same_bits(Small({kHalf}).logits(), two.logits()));
+  const std::string layer = "layers=1";
+  const float plain = Small({layer}).largest_logit();
+  const float small = Small({layer, "attention.qk_norm={kind='dyt', alpha=1e-3}"}).largest_logit();
+  EXPECT_NEAR(small / 1e-6f, plain, 1e-3 * plain);
+}
+
+TEST(QkNormDyt, AlphaIsOfAHeadWhereItsGainIs) {
+  const auto alphas = [](const char* norm) {
+    const Small m({std::string("attention={v_norm=true, qk_norm=") + norm + "}"});
+    std::vector<int64_t> sizes;
+    for (const Parameter& p : m.model.parameters().list()) {
+      if (p.name.starts_with("blocks.0.") && p.name.ends_with("_norm.alpha")) {
+        sizes.push_back(p.weight.size());
+      }
+    }
+    return sizes;
+  };
+  EXPECT_EQ(alphas("{kind='dyt', gain='head'}"), (std::vector<int64_t>{4, 2, 2}));
+  for (const char* one :
+       {"{kind='dyt'}", "{kind='dyt', gain='none'}", "{kind='dyt', gain='head', axis='width'}"}) {
+    EXPECT_EQ(alphas(one), (std::vector<int64_t>{1, 1, 1})) << one;
   }
 }
 

@@ -29,7 +29,8 @@ inline std::vector<std::string> attention_switches(const std::string& prefix) {
   for (const char* s :
        {"qk_norm={kind='rms', axis='width', gain='head'}", "qk_norm={kind='layer', gain='head'}",
         "qk_norm={kind='rms', gain='none'}", "qk_norm={kind='layer', after_rope=true}",
-        "qk_norm={kind='l2', axis='width', gain='shared', scale=3, learned=false}"}) {
+        "qk_norm={kind='l2', axis='width', gain='shared', scale=3, learned=false}",
+        "qk_norm={kind='dyt', gain='head', after_rope=true}"}) {
     out.push_back(prefix + "attention." + s);
   }
   out.push_back(prefix + "attention={qk_norm.kind='layer', v_norm=true}");

@@ -240,7 +240,24 @@ TEST(SoftClip, ReachesExactZeroAndOne) {
   EXPECT_EQ(attention(q, k, v, a).o.t.data<float>()[1], 5.0f);
 }
 
-// softmax_1 = exp(s_i) / (1 + sum exp(s_j)): the weights sum to less than 1, to 1 as logits grow.
+// Keys that are the queries: a row's own score is its square, which the scale makes large.
+TEST(Sink, OffByOneIsSoftmaxWhereLogitsAreLarge) {
+  Fixture f;
+  f.k = f.q;
+  double before = 1e30;
+  for (const float scale : {0.0625f, 0.25f, 1.0f, 4.0f}) {
+    AttentionArgs a = f.a;
+    a.scale = scale;
+    const Tensor plain = f.run(a).o.t;
+    a.sink = Var(from_host({2}, std::vector<float>{0, 0}));
+    const double apart = relative_error(f.run(a).o.t, plain);
+    EXPECT_LT(apart, before) << scale;
+    before = apart;
+  }
+  EXPECT_LT(before, 1e-6);
+}
+
+// softmax_1 = exp(s_i) / (1 + sum exp(s_j)): the weights sum to less than 1.
 TEST(Sink, OffByOneIsALogitOfZero) {
   const Fixture f;
   AttentionArgs a = f.a;

@@ -180,7 +180,7 @@ TEST(Rope, FusedIsTheSame) {
   }
 }
 
-// <R_m q, R_n k> depends on m - n only, and a rotation keeps lengths.
+// <R_m q, R_n k> depends on m - n only.
 TEST(Rope, DependsOnDistanceOnly) {
   const Tensor qkv = normal_tensor({1, 6, 3 * 16}, 1);
   auto scores = [&](int64_t offset) {

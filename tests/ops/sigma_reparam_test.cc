@@ -177,6 +177,24 @@ TEST(SigmaReparam, ThreadsAndBf16) {
   }
 }
 
+TEST(SigmaReparam, AStepBeginsOnce) {
+  const Tensor u = normal_tensor({2, 5}, 1), begin = from_host({2, 5}, std::vector<float>(10));
+  const Tensor begun = from_host({1}, std::vector<int32_t>{-1});
+  StepState state;
+  const std::vector<float> first = to_host(u);
+  kernel::spectral_begin(cpu(), {u, begin, begun, &state});
+  EXPECT_EQ(to_host(begin), first);
+  u.data<float>()[3] = 7;
+  kernel::spectral_begin(cpu(), {u, begin, begun, &state});
+  EXPECT_EQ(to_host(begin), first);
+  for (const int64_t step : {int64_t{1}, int64_t{1} << 31, int64_t{2}}) {
+    state.step = step;
+    u.data<float>()[3] += 1;
+    kernel::spectral_begin(cpu(), {u, begin, begun, &state});
+    EXPECT_EQ(to_host(begin), to_host(u)) << step;
+  }
+}
+
 TEST(SigmaReparam, ZerosStayZeros) {
   Slot slot;
   const Var w(from_host({3, 4}, std::vector<float>(12, 0.0f)), &slot);

@@ -21,6 +21,7 @@ struct Setting {
   bool interleaved = false;
   int64_t offset = 0;
   std::vector<int32_t> segments = {};
+  bool own_alphas = false;  // of kTanh
 };
 
 HeadForm form(HeadNormKind norm, bool width = false, bool last = false) {
@@ -47,6 +48,19 @@ void norm_ref(Array& y, int64_t at, int64_t c, const HeadForm& f) {
   }
 }
 
+// The alphas of a part among all.
+struct Alphas {
+  const Array* all = nullptr;
+  int64_t first = 0, count = 0;
+};
+
+// n heads of hd values; head h with alpha h or the only one.
+void tanh_ref(Array& y, int64_t at, int64_t n, int64_t hd, const Alphas& alphas) {
+  for (int64_t i = 0; i < n * hd; ++i) {
+    y[at + i] = std::tanh((*alphas.all)[alphas.first + i / hd % alphas.count] * y[at + i]);
+  }
+}
+
 void turn_ref(Array& y, int64_t at, const Setting& s, double position) {
   const int64_t half = s.turned / 2;
   for (int64_t i = 0; i < half; ++i) {
@@ -60,7 +74,7 @@ void turn_ref(Array& y, int64_t at, const Setting& s, double position) {
 }
 
 Array part_ref(const Array& qkv, const Setting& s, const HeadForm& f, int64_t first, int64_t n,
-               const Array* gain, const Array* bias) {
+               const Array* gain, const Array* bias, const Alphas& alphas) {
   const int64_t width = (s.heads + 2 * s.kv) * s.hd, row = n * s.hd;
   Array y(Shape{s.b, s.t, n, s.hd});
   const int64_t groups = f.width ? 1 : n, c = row / groups;
@@ -73,7 +87,9 @@ Array part_ref(const Array& qkv, const Setting& s, const HeadForm& f, int64_t fi
     };
     if (f.norm_last) turn();
     if (f.norm != HeadNormKind::kNone) {
-      for (int64_t g = 0; g < groups; ++g) norm_ref(y, r * row + g * c, c, f);
+      const bool tanh = f.norm == HeadNormKind::kTanh;
+      if (tanh) tanh_ref(y, r * row, n, s.hd, alphas);
+      for (int64_t g = 0; g < groups && !tanh; ++g) norm_ref(y, r * row + g * c, c, f);
       for (int64_t i = 0; i < row; ++i) {
         if (gain) y[r * row + i] *= (*gain)[i % gain->shape.size()];
         if (bias) y[r * row + i] += (*bias)[i % bias->shape.size()];
@@ -107,8 +123,16 @@ void check(Setting s) {
       c.in.push_back({"bias", {n}, kParameter});
     }
   }
+  std::vector<int64_t> alphas(4);  // where those of q, k, v begin among all
+  for (int i = 0; i < 3; ++i) {
+    const bool tanh = forms[i]->norm == HeadNormKind::kTanh;
+    alphas[size_t(i) + 1] =
+        alphas[size_t(i)] + (tanh ? (s.own_alphas ? (i == 0 ? s.heads : s.kv) : 1) : 0);
+  }
+  if (alphas[3] > 0) c.in.push_back({"alphas", {alphas[3]}, kParameter, 1});
   c.op = [&](auto& v) -> OneOrMore<Var> {
     SplitHeads with = o;
+    if (alphas[3] > 0) with.alphas = v.back();
     HeadForm* f[3] = {&with.q, &with.k, &with.v};
     for (int i = 0; i < 3; ++i) {
       if (gain_at[i]) f[i]->gain = v[gain_at[i]];
@@ -121,12 +145,16 @@ void check(Setting s) {
     OneOrMore<Array> out{Array(), Array(), Array()};
     const int64_t first[3] = {0, s.heads, s.heads + s.kv}, n[3] = {s.heads, s.kv, s.kv};
     for (int i = 0; i < 3; ++i) {
-      out.v[i] = part_ref(v[0], s, *forms[i], first[i], n[i], gain_at[i] ? &v[gain_at[i]] : nullptr,
-                          bias_at[i] ? &v[bias_at[i]] : nullptr);
+      const auto given = [&](size_t at) { return at ? &v[at] : nullptr; };
+      out.v[i] =
+          part_ref(v[0], s, *forms[i], first[i], n[i], given(gain_at[i]), given(bias_at[i]),
+                   {&v.back(), alphas[size_t(i)], alphas[size_t(i) + 1] - alphas[size_t(i)]});
     }
     return out;
   };
-  c.scales = {1, 1e3};
+  // A tanh is flat far from 0.
+  c.scales = alphas[3] > 0 ? std::vector<double>{1e-3, 1} : std::vector<double>{1, 1e3};
+  if (alphas[3] > 0) c.difference_scales = c.scales;
   check_op(c);
 }
 
@@ -163,6 +191,41 @@ TEST(SplitHeads, NormsOfEveryKind) {
   }
   const HeadForm f = form(HeadNormKind::kRms);
   check({.b = 0, .t = 3, .heads = 2, .kv = 1, .hd = 4, .q = f, .k = f, .v = f, .q_gain = true});
+}
+
+// With alphas for each head or one, gains or none; no rows; the rotation before it or behind it.
+TEST(SplitHeads, TanhInANormsPlace) {
+  for (bool own : {false, true}) {
+    for (bool affine : {false, true}) {
+      HeadForm f = form(HeadNormKind::kTanh);
+      check({.b = 2,
+             .t = 3,
+             .heads = 4,
+             .kv = 2,
+             .hd = 7,
+             .q = f,
+             .k = f,
+             .v = f,
+             .q_gain = affine,
+             .own_gains = own,
+             .bias = affine,
+             .own_alphas = own});
+      f.turn = true;
+      f.norm_last = affine;
+      check({.b = 1,
+             .t = 67,
+             .heads = 3,
+             .kv = 1,
+             .hd = 18,
+             .q = f,
+             .k = f,
+             .q_gain = own,
+             .own_gains = affine,
+             .turned = 18,
+             .own_alphas = own});
+      check({.b = 0, .t = 3, .heads = 2, .kv = 1, .hd = 4, .q = f, .q_gain = true, .turned = 4});
+    }
+  }
 }
 
 TEST(SplitHeads, NormsBeforeAndAfterTheRotation) {
@@ -268,7 +331,27 @@ TEST(Rope, InterleavedIsAPermutationOfHalfSplit) {
   }
 }
 
-// <R_m q, R_n k> depends on m - n alone, and lengths are kept: layouts, partial rotation.
+TEST(Rope, KeepsLengths) {
+  const Tensor qkv = normal_tensor({1, 6, 3 * 16}, 1);
+  for (const bool interleaved : {false, true}) {
+    for (const int64_t turned : {4, 16}) {
+      SplitHeads o{1, 1, 16, {}, {}, {}, rope_tables(40, turned, kBase), 17, {}};
+      o.rope.interleaved = interleaved;
+      o.q.turn = o.k.turn = true;
+      const Qkv r = split_heads(qkv, o);
+      for (int64_t t = 0; t < 6; ++t) {
+        double before = 0, after = 0;
+        for (int64_t c = 0; c < 16; ++c) {
+          before += std::pow(double(qkv.data<float>()[t * 48 + c]), 2);
+          after += std::pow(double(r.q.t.data<float>()[t * 16 + c]), 2);
+        }
+        EXPECT_NEAR(after / before, 1, 1e-6);
+      }
+    }
+  }
+}
+
+// <R_m q, R_n k> depends on m - n alone: layouts, partial rotation.
 TEST(Rope, EveryFormDependsOnDistanceOnly) {
   const Tensor qkv = normal_tensor({1, 6, 3 * 16}, 1);
   for (const bool interleaved : {false, true}) {
@@ -325,6 +408,13 @@ TEST(SplitHeads, ShapesThatDoNotFit) {
       with([](auto& o) { o.head_dim = 3; }));
   expect_error<ShapeError>("split_heads: k_gain is f32 [8], must be f32 [4] or [4]",
                            with([](auto& o) { o.k.gain = Var(empty({8})); }));
+  expect_error<ShapeError>("split_heads: alphas is missing, must be f32 [1] or [2]",
+                           with([](auto& o) { o.q.norm = HeadNormKind::kTanh; }));
+  expect_error<ShapeError>("split_heads: alphas is f32 [4], must be f32 [2] or [3]",
+                           with([](auto& o) {
+                             o.q.norm = o.k.norm = HeadNormKind::kTanh;
+                             o.alphas = Var(empty({4}));
+                           }));
   expect_error<ShapeError>("split_heads: a rotation is asked for, but there are no tables",
                            with([](auto& o) { o.v.turn = true; }));
   expect_error<ShapeError>("split_heads: rope tables are [3, 3] and [3, 3], head_dim is 4",

@@ -96,6 +96,7 @@ inline std::vector<Factor> model_factors() {
           "layer_heads|" + a + "qk_norm={kind='layer', gain='head'}",
           "rms_bare|" + a + "qk_norm={kind='rms', gain='none'}",
           "layer_late|" + a + "qk_norm={kind='layer', after_rope=true}",
+          "dyt|" + a + "qk_norm={kind='dyt', gain='head'}",
           "qkv|" + a + "qk_norm.kind=layer|" + a + "v_norm=true"}),
       one_key("scale", a + "scale", {"sqrt", "mup", "one"}),
       one_key("temperature", a + "temperature", {"1", "0.5"}),

@@ -35,7 +35,8 @@ inline const std::vector<Exclusion>& exclusions() {
        {"optimizer:adamw|", "optimizer:stable|", "optimizer:sgd", "optimizer:lion|",
         "optimizer:muon|"}},
       {{"qk_clip:0.02"}, {"linear:sigma", "linear:weight_norm"}},
-      {{"qk_clip:0.02"}, {"qk_norm:rms", "qk_norm:layer", "qk_norm:l2", "qk_norm:qkv"}}};
+      {{"qk_clip:0.02"},
+       {"qk_norm:rms", "qk_norm:layer", "qk_norm:l2", "qk_norm:dyt", "qk_norm:qkv"}}};
   return all;
 }
 

@@ -152,11 +152,22 @@ function valuesTable(rows, origin) {
         [...new Set(row.entries.map((entry) => entry && entry.origin).filter(Boolean))].join(", ")) : null)));
 }
 
+// The one markup that is taken from the data: this program drew it and escaped what is text in it.
+function drawing(svg) {
+  const parsed = new DOMParser().parseFromString(svg, "image/svg+xml");
+  return document.importNode(parsed.documentElement, true);
+}
+
 function blocks() {
   for (const run of runs.filter((r) => r.block)) {
-    show("config", el("details", { class: "card box" },
+    const id = `block-${run.index}`;
+    const picture = drawing(run.block_svg);
+    picture.setAttribute("aria-describedby", id);
+    show("config", el("details", { class: "card box", open: several ? null : true },
       el("summary", {}, ...(several ? [...runName(run), ": "] : []), "The block, as it is set"),
-      el("pre", { tabindex: "0" }, run.block)));
+      el("div", { class: "scroll", tabindex: "0" }, picture),
+      el("details", { class: "alternative" }, el("summary", {}, "The same as text"),
+        el("pre", { id, tabindex: "0" }, run.block))));
   }
 }
 

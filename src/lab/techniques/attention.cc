@@ -51,6 +51,18 @@ constexpr Technique kAttention[] = {
      .formula = "score = scale exp(theta) (q / |q|) (k / |k|),  theta = 0 at the start",
      .source = "Henry et al., 2020, arXiv 2010.04245",
      .conflicts = "attention.scale and learned_scale: it has a scale of its own. QK-clip."},
+    {.name = "qk_norm_dyt",
+     .on = "model.attention.qk_norm.kind=dyt",
+     .line = "a tanh of queries and keys with a trained slope, in a norm's place",
+     .what = "It takes no statistics: the logits still grow with the weights, but with a gain of 1 "
+             "and no bias none is above sqrt(head_dim). One slope for each of q and k, or, with "
+             "gain = \"head\", for each head.",
+     .formula = "score = N(q) N(k) / sqrt(head_dim),  N(x) = tanh(alpha x) * gain + bias",
+     .source = "Zhu et al., 2025, arXiv 2503.10622",
+     .conflicts = "QK-clip, soft cap: as qk_norm_layer. Of axis it has no statistics over either: "
+                  "\"width\" says that the heads share one slope whatever their gains.",
+     .unknown = "What it does to queries and keys: the paper puts it in the place of the block's "
+                "norms. No gradient passes where the tanh is flat."},
     {.name = "v_norm",
      .on = "model.attention.v_norm=true model.attention.qk_norm.kind=layer",
      .line = "values are normed as well",

@@ -7,6 +7,7 @@
 
 #include "config/load.h"
 #include "io/fs.h"
+#include "lab/techniques/costs.h"
 #include "train/methods.h"
 
 namespace keel {
@@ -69,6 +70,21 @@ std::string keys_text(const Technique& t) {
     text += fmt::format("  {} = {}\n", f.key, f.text);
     text += wrapped(f.range.empty() ? f.doc : f.doc + " (" + f.range + ")", 6);
   }
+  return text;
+}
+
+std::string cost_text(const Technique& t) {
+  std::string text = "\nMeasured cost\n";
+  for (const std::string& line : cost_lines(technique_costs(), t.name)) text += wrapped(line, 2);
+  return text;
+}
+
+// Nothing where nothing was measured.
+std::string doc_cost(const Technique& t) {
+  const std::vector<std::string> lines = cost_lines(technique_costs(), t.name);
+  if (lines.size() < 2) return "";
+  std::string text = "\n**Measured cost.** ";
+  for (const std::string& line : lines) text += line + (&line == &lines.back() ? "\n" : "; ");
   return text;
 }
 
@@ -138,7 +154,7 @@ std::string doc_entry(const TechniqueFamily& family, const Technique& t) {
     text += fmt::format("\n![The block of {}]({})\n", t.name, picture_name(family, t));
   }
   if (!t.formula.empty()) text += fmt::format("\n```\n{}\n```\n", t.formula);
-  text += paragraph("Source.", t.source) + paragraph("Conflicts.", t.conflicts) +
+  text += paragraph("Source.", t.source) + doc_cost(t) + paragraph("Conflicts.", t.conflicts) +
           paragraph("Not known.", t.unknown) + paragraph("Often told wrong.", t.wrong);
   return text + doc_keys(t);
 }
@@ -222,7 +238,7 @@ std::string technique_text(std::string_view name) {
   std::string text = wrapped(fmt::format("{}: {}", t.name, t.line), 0);
   if (!t.what.empty()) text += "\n" + wrapped(t.what, 2);
   text += formula_text(t, "Formula") + drawing_text(t) + on_text(t) + keys_text(t);
-  text += section("Source", t.source) + section("Conflicts", t.conflicts) +
+  text += section("Source", t.source) + cost_text(t) + section("Conflicts", t.conflicts) +
           section("Not known", t.unknown) + section("Often told wrong", t.wrong);
   return text;
 }
@@ -233,7 +249,8 @@ std::vector<DocFile> technique_docs() {
     files.push_back({std::string(family.name) + ".md", doc_page(family)});
     if (!has_picture(family)) continue;
     for (const Technique& t : family.rows) {
-      files.push_back({picture_name(family, t), block_svg(block_with(t))});
+      const std::string title = fmt::format("The block of {}", t.name);
+      files.push_back({picture_name(family, t), block_svg(block_with(t), {title})});
     }
   }
   return files;

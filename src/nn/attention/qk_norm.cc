@@ -35,6 +35,12 @@ void L2HeadNorm::Config::fields(Fields& f) {
   shape_fields(f);
 }
 
+void TanhHeadNorm::Config::fields(Fields& f) {
+  f("alpha", alpha, "where alpha starts", above(0));
+  f("bias", bias, "whether a bias is added after the gain");
+  shape_fields(f);
+}
+
 HeadNorm::HeadNorm(HeadNormKind kind, double eps, const QkNormOptions& options, bool bias,
                    const QkNormArgs& args, double share)
     : values_(args.values) {
@@ -48,25 +54,37 @@ HeadNorm::HeadNorm(HeadNormKind kind, double eps, const QkNormOptions& options, 
     return args.parameters.add(args.name + which, {n * args.head_dim}, role);
   };
   const bool gains = options.gain != "none";
-  if (gains) q_gain_ = vector(".q_norm.gain", args.heads, Role::kGain);
-  if (gains) k_gain_ = vector(".k_norm.gain", args.kv_heads, Role::kGain);
-  if (bias) q_bias_ = vector(".q_norm.bias", args.heads, Role::kBias);
-  if (bias) k_bias_ = vector(".k_norm.bias", args.kv_heads, Role::kBias);
+  if (gains) q_.gain = vector(".q_norm.gain", args.heads, Role::kGain);
+  if (gains) k_.gain = vector(".k_norm.gain", args.kv_heads, Role::kGain);
+  if (bias) q_.bias = vector(".q_norm.bias", args.heads, Role::kBias);
+  if (bias) k_.bias = vector(".k_norm.bias", args.kv_heads, Role::kBias);
   if (!values_) return;
-  if (gains) v_gain_ = vector(".v_norm.gain", args.kv_heads, Role::kGain);
-  if (bias) v_bias_ = vector(".v_norm.bias", args.kv_heads, Role::kBias);
+  if (gains) v_.gain = vector(".v_norm.gain", args.kv_heads, Role::kGain);
+  if (bias) v_.bias = vector(".v_norm.bias", args.kv_heads, Role::kBias);
 }
 
-HeadForm HeadNorm::form(const ParameterRef& gain, const ParameterRef& bias) const {
+void HeadNorm::add_alphas(const QkNormOptions& options, const QkNormArgs& args, double start) {
+  const bool own = options.gain == "head" && options.axis == "head";
+  std::vector<Parameters::Part> parts;
+  const auto add = [&](const char* which, int64_t heads) {
+    parts.push_back({args.name + which, {own ? heads : 1}, Role::kGain, start});
+  };
+  add(".q_norm.alpha", args.heads);
+  add(".k_norm.alpha", args.kv_heads);
+  if (values_) add(".v_norm.alpha", args.kv_heads);
+  alphas_ = args.parameters.add_stack(parts);
+}
+
+HeadForm HeadNorm::form(const Trained& t) const {
   HeadForm f = form_;
-  f.gain = gain.var();
-  f.bias = bias.var();
+  f.gain = t.gain.var();
+  f.bias = t.bias.var();
   return f;
 }
 
 HeadForm HeadNorm::value() const {
   if (!values_) return {};
-  HeadForm f = form(v_gain_, v_bias_);
+  HeadForm f = form(v_);
   f.norm_last = false;
   return f;
 }
@@ -78,7 +96,8 @@ const Registry<HeadNorm, const QkNormArgs&>& qk_norms() {
       "QK-norm",
       {R::entry<RmsHeadNorm>("rms", "RMSNorm"), R::entry<LayerHeadNorm>("layer", "LayerNorm"),
        R::entry<PartialRmsHeadNorm>("prms", "RMSNorm by the first values alone"),
-       R::entry<L2HeadNorm>("l2", "unit length and a learned scale")}};
+       R::entry<L2HeadNorm>("l2", "unit length and a learned scale"),
+       R::entry<TanhHeadNorm>("dyt", "tanh(alpha x), no statistics (arXiv 2503.10622)")}};
   return r;
 }
 

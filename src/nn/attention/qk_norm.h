@@ -30,10 +30,12 @@ struct QkNormOptions : Config {
 class HeadNorm {
  public:
   virtual ~HeadNorm() = default;
-  HeadForm query() const { return form(q_gain_, q_bias_); }
-  HeadForm key() const { return form(k_gain_, k_bias_); }
+  HeadForm query() const { return form(q_); }
+  HeadForm key() const { return form(k_); }
   // Never behind the rotation: values are not turned.
   HeadForm value() const;
+  // Of kTanh, as SplitHeads has them; else empty.
+  Var alphas() const { return alphas_.var(); }
   // What stands in for 1 / sqrt(head_dim) and whether it is learned; 0: nothing does.
   virtual double scale() const { return 0; }
   virtual bool learns_scale() const { return false; }
@@ -41,12 +43,18 @@ class HeadNorm {
  protected:
   HeadNorm(HeadNormKind kind, double eps, const QkNormOptions& options, bool bias,
            const QkNormArgs& args, double share = 1);
+  // One for each of q, k and v, or, where heads have gains and statistics of their own, each head.
+  void add_alphas(const QkNormOptions& options, const QkNormArgs& args, double start);
 
  private:
-  HeadForm form(const ParameterRef& gain, const ParameterRef& bias) const;
+  struct Trained {
+    ParameterRef gain, bias;
+  };
+  HeadForm form(const Trained& t) const;
   HeadForm form_;
   bool values_;
-  ParameterRef q_gain_, k_gain_, v_gain_, q_bias_, k_bias_, v_bias_;
+  Trained q_, k_, v_;
+  ParameterRef alphas_;
 };
 
 class RmsHeadNorm final : public HeadNorm {
@@ -98,6 +106,21 @@ class L2HeadNorm final : public HeadNorm {
  private:
   double scale_;
   bool learned_;
+};
+
+// DyT in a norm's place: tanh(alpha x), alpha trained (Zhu et al., arXiv 2503.10622). It takes no
+// statistics; it bounds the logits because no value is above its gain.
+class TanhHeadNorm final : public HeadNorm {
+ public:
+  struct Config final : QkNormOptions {
+    double alpha = 0.5;
+    bool bias = true;
+    void fields(Fields& f) override;
+  };
+  TanhHeadNorm(const Config& c, const QkNormArgs& a)
+      : HeadNorm(HeadNormKind::kTanh, 0, c, c.bias, a) {
+    add_alphas(c, a, c.alpha);
+  }
 };
 
 const Registry<HeadNorm, const QkNormArgs&>& qk_norms();

@@ -188,6 +188,7 @@ Qkv SoftmaxMixer::project(const Var& x_btd, const Pass& pass) const {
   SplitHeads o{args_.heads, args_.kv_heads, args_.head_dim, q, k, {},
                rope,        pass.offset,    pass.segments};
   if (qk_norm_) o.v = qk_norm_->value();
+  if (qk_norm_) o.alphas = qk_norm_->alphas();
   o.q.turn = o.k.turn = static_cast<bool>(rope);
   o.v.turn = args_.position && args_.position->turns_values();
   return split_heads(packed, o);

@@ -1,8 +1,9 @@
 #include "nn/linear/sigma_reparam.h"
 
 #include <cmath>
-#include <cstring>
 
+#include "core/device_memory.h"
+#include "ops/copy.h"
 #include "ops/sigma_reparam.h"
 
 namespace keel {
@@ -25,6 +26,7 @@ SigmaReparamLinear::SigmaReparamLinear(const Config& config, const LinearArgs& a
   const Shape shape{rows_.parts, a.in};
   u_ = p.add_buffer(shape);
   begin_ = p.add_buffer(shape);
+  begun_ = persistent({1}, DType::kI32, p.device(), "a step's number");
   for (int i = 0; i < rows_.parts; ++i) {
     p.save_buffer(a.parts[static_cast<size_t>(i)].name + ".u", u_.slice(0, i, i + 1).view({a.in}));
   }
@@ -33,37 +35,38 @@ SigmaReparamLinear::SigmaReparamLinear(const Config& config, const LinearArgs& a
 
 Var SigmaReparamLinear::weight(const Pass& pass) const {
   if (!pass.step) return sigma_reparam(weight_.master(), gamma_.var(), {rows_, u_, {}, compute_});
-  const auto step = static_cast<int64_t>(pass.step->step);
-  if (step != step_ && u_.device() == DeviceKind::kCpu) {
-    std::memcpy(begin_.raw(), u_.raw(), u_.bytes());
-    step_ = step;
-  }
+  on_device(u_, [&](auto& dev) { kernel::spectral_begin(dev, {u_, begin_, begun_, pass.step}); });
   return sigma_reparam(weight_.master(), gamma_.var(), {rows_, begin_, u_, compute_});
 }
 
+void SigmaReparamLinear::loaded() {
+  constexpr int32_t kNone = -1;
+  write(begun_, &kNone);
+}
+
 void SigmaReparamLinear::start() {
-  step_ = -1;
-  if (u_.device() != DeviceKind::kCpu) return;
-  const int64_t in = u_.dim(1);
-  float* u = u_.data<float>();
-  for (int64_t i = 0; i < u_.size(); ++i) u[i] = 1.0f / std::sqrt(static_cast<float>(in));
-  const Tensor sigma = empty({rows_.parts}), before = empty({rows_.parts});
+  loaded();
+  const float even = 1.0f / std::sqrt(static_cast<float>(u_.dim(1)));
+  on_device(u_, [&](auto& dev) { kernel::fill(dev, {u_, even}); });
+  const Tensor sigma = empty({rows_.parts}, DType::kF32, u_.device());
   const Tensor w = weight_.master().t;
-  float *now = sigma.data<float>(), *last = before.data<float>();
+  const auto parts = static_cast<size_t>(rows_.parts);
+  std::vector<float> now(parts), last(parts);
   for (int i = 0; i < kMostIterations; ++i) {
     spectral_step(w, rows_, u_, u_, sigma);
+    read(sigma, now.data());
     bool still = i > 0;
-    for (int p = 0; p < rows_.parts; ++p) {
+    for (size_t p = 0; p < parts; ++p) {
       const double change = static_cast<double>(now[p]) - static_cast<double>(last[p]);
       still &= std::abs(change) <= kStandsStill * static_cast<double>(now[p]);
-      last[p] = now[p];
     }
+    last = now;
     if (still) break;
   }
   if (config_.gamma == "one") return;
   // What the first pass will divide by, to the bit.
   spectral_step(w, rows_, u_, begin_, sigma);
-  std::memcpy(gamma_.var().t.raw(), sigma.raw(), sigma.bytes());
+  on_device(sigma, [&](auto& dev) { kernel::copy(dev, {sigma, {gamma_.var().t}}); });
 }
 
 }  // namespace keel

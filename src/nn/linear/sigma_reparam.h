@@ -25,16 +25,16 @@ class SigmaReparamLinear final : public LinearWeight, public AfterStart {
   Var weight(const Pass& pass) const override;
   // u by power iterations until sigma stands still, and gamma.
   void start() override;
-  void loaded() override { step_ = -1; }
+  void loaded() override;
 
  private:
   Config config_;
   DType compute_;
   ParameterRef weight_, gamma_;
   StackedRows rows_;
-  Tensor u_;                   // [p, in]: u after the last training step, as it is saved
-  Tensor begin_;               // u before the training step `step_`
-  mutable int64_t step_ = -1;  // -1: none yet
+  Tensor u_;      // [p, in]: u after the last training step, as it is saved
+  Tensor begin_;  // u before the training step `begun_`
+  Tensor begun_;  // i32 [1], where the weights are: the host does not know what step it is
 };
 
 }  // namespace keel
