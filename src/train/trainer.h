@@ -74,8 +74,12 @@ class Trainer {
   // Flops of one training micro-batch, counted by plan().
   int64_t training_flops() const { return training_flops_; }
   void adopt_layouts(const Trainer& planned) { arena_.adopt(planned.arena_); }
+  // Takes the memory of all steps whose layouts are known, before the first one. Throws
+  // MemoryError.
+  void take_memory() { arena_.reserve(); }
 
  private:
+  void lay_out_training(bool probes);
   void begin_step();
   void read_batches();
   Pass make_pass();
