@@ -99,23 +99,6 @@ TEST(Signals, WhileTheTokenCacheIsBuiltNothingIsBegun) {
   EXPECT_TRUE(real_fs().list(cache).empty());
 }
 
-TEST(Signals, ASampleIsCutOff) {
-  const SmallRun small;
-  Running sampling(
-      small.train_line("run", {"--set", "sample.tokens=100000000", "--set", "sample.temperature=0",
-                               "--set", "train.steps=2", "--set", "sample.every=1"}));
-  ASSERT_TRUE(sampling.says("| loss ")) << sampling.err();
-  ::usleep(50'000);
-  sampling.send(SIGTERM);
-  const Outcome o = sampling.wait();
-  EXPECT_EQ(o.code, 75) << o.err;
-  EXPECT_NE(o.err.find("stopped at step 1, asked to stop; everything is saved"), std::string::npos)
-      << o.err;
-  const Outcome more = keel({"resume", small.file("run"), "--json", "--set", "sample.tokens=4"});
-  EXPECT_EQ(more.code, 0) << more.err;
-  EXPECT_NE(more.err.find("resuming at step 1 from "), std::string::npos) << more.err;
-}
-
 TEST(Limits, MaxTimeSavesAndEndsByItself) {
   const SmallRun small;
   const Outcome o = small.train("run", with(kEndless, {"--max-time", "2s", "--json"}));
