@@ -15,7 +15,7 @@
 namespace keel::test {
 namespace {
 
-class Groups : public testing::Test {
+class ControlGroups : public testing::Test {
  protected:
   void group(const std::string& folder, const std::string& name, const std::string& text) {
     real_fs().make_dirs(dir_ / folder);
@@ -25,7 +25,7 @@ class Groups : public testing::Test {
   TempDir dir_;
 };
 
-TEST_F(Groups, OfVersionTwoEachUpToTheRootCounts) {
+TEST_F(ControlGroups, OfVersionTwoEachUpToTheRootCounts) {
   group("cg/a/b", "memory.max", "max\n");
   group("cg/a/b", "memory.current", "100\n");
   EXPECT_EQ(left("0::/a/b\n"), UINT64_MAX);
@@ -41,7 +41,7 @@ TEST_F(Groups, OfVersionTwoEachUpToTheRootCounts) {
   EXPECT_EQ(left("0::/elsewhere/c\n"), 100u) << "what is not mounted here";
 }
 
-TEST_F(Groups, OfVersionOneToo) {
+TEST_F(ControlGroups, OfVersionOneToo) {
   group("cg/memory/a", "memory.limit_in_bytes", "7000\n");
   group("cg/memory/a", "memory.usage_in_bytes", "6000\n");
   group("cg/memory/a", "memory.stat", "cache 9\ntotal_inactive_file 400\n");
