@@ -103,6 +103,7 @@ Retention retention_of(const CkptPruneArgs& args) {
 
 std::vector<std::string> paths_of(const std::vector<CheckpointEntry>& entries) {
   std::vector<std::string> out;
+  out.reserve(entries.size());
   for (const CheckpointEntry& e : entries) out.push_back(e.path);
   return out;
 }

@@ -15,12 +15,15 @@ namespace keel {
 struct TrainArgs {
   std::string config, out;
   std::vector<std::string> sets;  // key=value
+  std::string max_time;           // "3h30m"; empty: no limit
   bool json = false, quiet = false;
 };
 struct ResumeArgs {
   std::string run;
   std::vector<std::string> sets;
+  std::string max_time;
   bool json = false, quiet = false;
+  bool changed_data = false;  // go on though the data is not what it was
 };
 struct EvalArgs {
   std::string run, data;  // a run or checkpoint; a file or folder

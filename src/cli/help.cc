@@ -16,8 +16,9 @@ std::string exit_codes_text() {
          " 20  the loss or a gradient became infinite or not a number\n"
          " 71  not enough memory\n"
          " 74  writing failed: disk full, no permission\n"
-         " 75  stopped by Ctrl-C or SIGTERM; all is saved, keel resume goes on\n"
-         "130  a second Ctrl-C: stopped at once, the last checkpoint stands\n";
+         " 75  stopped by Ctrl-C, SIGTERM or a limit of time; all is saved, keel resume goes on\n"
+         "130  a second Ctrl-C: stopped at once, the last checkpoint stands\n"
+         "143  a second SIGTERM: the same\n";
 }
 
 std::string keys_text() { return config_help(RunConfig()); }

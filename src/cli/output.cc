@@ -21,9 +21,13 @@ void print(std::string_view text) {
 
 void print_json(const Json& json) { print(json.dump() + "\n"); }
 
-void complain(std::string_view text) { fmt::print(stderr, "keel: {}\n", shown_text(text)); }
+// Where standard error cannot be written, nobody is there to be told.
+void complain(std::string_view text) { say(fmt::format("keel: {}", text)); }
 
-void say(std::string_view text) { fmt::print(stderr, "{}\n", shown_text(text)); }
+void say(std::string_view text) {
+  const std::string line = fmt::format("{}\n", shown_text(text));
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
 
 std::string shown_text(std::string_view text) {
   std::string out = valid_utf8(text);

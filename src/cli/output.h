@@ -8,8 +8,7 @@
 
 namespace keel {
 
-constexpr int kExitOk = 0, kExitFailed = 1, kExitDiverged = 20, kExitMemory = 71, kExitStopped = 75,
-              kExitInterrupted = 130;
+constexpr int kExitOk = 0, kExitFailed = 1, kExitDiverged = 20, kExitMemory = 71, kExitStopped = 75;
 
 // To standard output, at once. IoError when it cannot be written.
 void print(std::string_view text);

@@ -91,6 +91,11 @@ void add_sets(CLI::App* c, std::vector<std::string>& sets) {
   c->add_option("--set", sets, kSetHelp)->allow_extra_args(false)->option_text("KEY=VALUE");
 }
 
+void add_max_time(CLI::App* c, std::string& value) {
+  c->add_option("--max-time", value, "save and end with 75 before that is over: 3h30m")
+      ->option_text("TIME");
+}
+
 CLI::Option* positional(CLI::App* c, const char* name, std::string& value, const char* doc) {
   return c->add_option(name, value, doc)->required()->option_text(" ");
 }
@@ -122,12 +127,15 @@ void Parser::train_commands() {
   c->add_option("--out", train_.out, "the run's folder, new (default: below runs/)")
       ->option_text("RUN");
   add_sets(c, train_.sets);
+  add_max_time(c, train_.max_time);
   c->add_flag("--json", train_.json, kJsonHelp);
   c->add_flag("--quiet", train_.quiet, "no progress, only warnings and errors");
 
   c = command(app_, "resume", "go on with a run at its newest checkpoint", resume_);
   positional(c, "RUN", resume_.run, "the run's folder");
   add_sets(c, resume_.sets);
+  add_max_time(c, resume_.max_time);
+  c->add_flag("--changed-data", resume_.changed_data, "even if the data is not what it was");
   c->add_flag("--json", resume_.json, kJsonHelp);
   c->add_flag("--quiet", resume_.quiet, "no progress, only warnings and errors");
 }

@@ -109,8 +109,7 @@ void Progress::step(const StepReport& report, double now_seconds) {
   // The last column stays free: some terminals wrap as soon as it is filled.
   const int columns = options_.columns > 1 ? options_.columns - 1 : 0;
   live_ = progress_line(report, means, columns, options_.colour);
-  fmt::print(out_, "\r{}\x1b[K", live_);
-  std::fflush(out_);
+  put(fmt::format("\r{}\x1b[K", live_));
 }
 
 void Progress::note(std::string_view text, bool important) {
@@ -119,8 +118,7 @@ void Progress::note(std::string_view text, bool important) {
     write_plain(std::string(text));
     return;
   }
-  fmt::print(out_, "\r{}\x1b[K\n{}", text, live_);
-  std::fflush(out_);
+  put(fmt::format("\r{}\x1b[K\n{}", text, live_));
 }
 
 void Progress::finish() {
@@ -129,8 +127,11 @@ void Progress::finish() {
   write_plain("");
 }
 
-void Progress::write_plain(const std::string& line) {
-  fmt::print(out_, "{}\n", line);
+void Progress::write_plain(const std::string& line) { put(line + "\n"); }
+
+// A log that cannot be written (a full disk, a terminal that is gone) is no reason to stop.
+void Progress::put(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
 }
 

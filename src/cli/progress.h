@@ -63,11 +63,14 @@ class Progress {
   // One line of its own (evaluation, checkpoint, warning) above the live line; shown when quiet
   // only where `important`.
   void note(std::string_view text, bool important = false);
+  // Steps between plain lines from here on.
+  void set_every(int64_t every) { options_.every = every; }
   // Ends the live line, so that what is written next starts on a fresh one.
   void finish();
 
  private:
   void write_plain(const std::string& line);
+  void put(const std::string& text);
 
   std::FILE* out_;
   ProgressOptions options_;

@@ -3,36 +3,46 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "cli/output.h"
-
 namespace keel {
 namespace {
 
-std::atomic<int> stop_requests{0};
-static_assert(std::atomic<int>::is_always_lock_free);
+StopRequests the_requests;
+std::atomic<int> the_hangups{0};
 
-extern "C" void on_stop_signal(int number) {
-  if (stop_requests.fetch_add(1) > 0 && number == SIGINT) ::_exit(kExitInterrupted);
+// What a shell says of a process that the signal has ended.
+constexpr int kEndedBySignal = 128;
+
+extern "C" void on_stop(int number) {
+  if (the_requests.ask_stop() > 0) ::_exit(kEndedBySignal + number);
 }
+extern "C" void on_save(int) { the_requests.ask_save(); }
+extern "C" void on_hangup(int) { the_hangups.fetch_add(1); }
 
-void install(void (*handler)(int)) {
+void install(int number, void (*handler)(int)) {
   struct sigaction action = {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(number, &action, nullptr);
 }
 
 }  // namespace
 
 StopSignals::StopSignals() {
-  stop_requests.store(0);
-  install(on_stop_signal);
+  the_requests.clear();
+  install(SIGINT, on_stop);
+  install(SIGUSR1, on_save);
+  install(SIGHUP, on_hangup);
+  install(SIGPIPE, SIG_IGN);
+  install(SIGTERM, on_stop);
 }
 
-StopSignals::~StopSignals() { install(SIG_DFL); }
+StopSignals::~StopSignals() {
+  for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGPIPE}) install(number, SIG_DFL);
+}
 
-const std::atomic<int>& StopSignals::requests() const { return stop_requests; }
+StopRequests& StopSignals::requests() const { return the_requests; }
+
+const std::atomic<int>& StopSignals::hangups() const { return the_hangups; }
 
 }  // namespace keel

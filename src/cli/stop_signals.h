@@ -1,8 +1,13 @@
-// Ctrl-C and SIGTERM as a request to stop: the handler only counts. A second Ctrl-C ends the
-// process at once with exit code 130.
+// What a run is told from outside, as flags that it looks at when it is ready to: the handlers do
+// nothing else. Ctrl-C and SIGTERM: save and end; the second of them ends the process at once, with
+// 130 or 143. SIGUSR1: save and go on. SIGHUP: a line of the log for each step, or again as many as
+// before; so a terminal that hangs up does not end a run. A reader of the output that goes away
+// (SIGPIPE) does not either.
 #pragma once
 
 #include <atomic>
+
+#include "core/stop.h"
 
 namespace keel {
 
@@ -14,8 +19,9 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // Above 0 once a stop is asked for.
-  const std::atomic<int>& requests() const;
+  StopRequests& requests() const;
+  // How many SIGHUPs there were.
+  const std::atomic<int>& hangups() const;
 };
 
 }  // namespace keel

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "cli/output.h"
 #include "lab/text.h"
@@ -46,7 +47,8 @@ int64_t process_bytes(const char* field) {
 }
 
 Terminal::Terminal(const RunDir& dir, bool quiet, int64_t every)
-    : log_file_(std::fopen(dir.log().c_str(), "ae")),
+    : every_(every),
+      log_file_(std::fopen(dir.log().c_str(), "ae")),
       screen_(stderr, progress_options(stderr, quiet, every)) {
   if (log_file_ == nullptr) {
     warn(fmt::format("{}: cannot write: {}", dir.log(), std::strerror(errno)));
@@ -73,7 +75,20 @@ void Terminal::warn(std::string_view text) { note(fmt::format("warning: {}", tex
 
 void Terminal::finish() { screen_.finish(); }
 
+void Terminal::heed_requests() {
+  if (requests_ == nullptr || requests_->load() == requests_seen_) return;
+  const int before = std::exchange(requests_seen_, requests_->load());
+  if ((requests_seen_ - before) % 2 == 0) return;
+  const bool each = requests_seen_ % 2 == 1;
+  for (Progress* p : {&screen_, log_ ? &*log_ : nullptr}) {
+    if (p != nullptr) p->set_every(each ? 1 : every_);
+  }
+  say(each ? "SIGHUP: a line for every step, until the next one"
+           : fmt::format("SIGHUP: a line every {} steps again", every_));
+}
+
 void Terminal::on_step(const Trainer& trainer, const StepResult& r, double seconds) {
+  heed_requests();
   const double now = monotonic_seconds();
   if (now - memory_read_at_ > kMemorySeconds) {
     memory_read_at_ = now;

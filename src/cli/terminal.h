@@ -1,6 +1,7 @@
 // Tells a person what a run does: on standard error, and the same lines in RUN/log.txt.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -24,6 +25,9 @@ class Terminal final : public Observer {
 
   void say(std::string_view text);
   void warn(std::string_view text);
+  // From here on each number that is added to `requests` changes between a line for every step and
+  // one every so many.
+  void switch_lines_on(const std::atomic<int>& requests) { requests_ = &requests; }
   // Ends the live line.
   void finish();
 
@@ -35,7 +39,11 @@ class Terminal final : public Observer {
 
  private:
   void note(const std::string& text, bool important = false);
+  void heed_requests();
 
+  int64_t every_;
+  const std::atomic<int>* requests_ = nullptr;
+  int requests_seen_ = 0;
   std::FILE* log_file_;
   Progress screen_;
   std::optional<Progress> log_;

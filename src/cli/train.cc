@@ -21,6 +21,8 @@
 #include "train/loop.h"
 #include "train/recorder.h"
 #include "train/session.h"
+#include "train/state_hash.h"
+#include "train/time_limit.h"
 
 namespace keel {
 namespace {
@@ -46,7 +48,7 @@ void say_settings(Terminal& terminal, const Session& s) {
   }
 }
 
-void say_start(Terminal& terminal, const Session& s) {
+void say_start(Terminal& terminal, const Session& s, const StopRequests& requests) {
   terminal.say(fmt::format("keel {} ({}), {} threads, {}", version(), build_id(), num_threads(),
                            s.config.train.dtype));
   terminal.say("settings that are not the defaults:");
@@ -65,18 +67,24 @@ void say_start(Terminal& terminal, const Session& s) {
   }
   terminal.say("data: " + text);
   for (const std::string& n : s.notes) terminal.say("note: " + n);
+  for (const std::string& w : s.warnings) terminal.warn(w);
+  if (std::isfinite(requests.seconds_left())) {
+    terminal.say(fmt::format("time: {} are left, a step and a save before their end it stops",
+                             short_duration(requests.seconds_left())));
+  }
   terminal.say("run: " + s.dir->path());
 }
 
 Json number(const std::optional<double>& v) { return v ? Json(*v) : Json(nullptr); }
 
-Json outcome_json(const std::string& run, const RunOutcome& o) {
+Json outcome_json(const std::string& run, const RunOutcome& o, const std::string& state) {
   Json j = Json::object();
   j.set("run", run).set("steps", o.steps).set("tokens", o.tokens);
   j.set("val_loss", number(o.val_loss)).set("train_loss", number(o.train_loss));
   j.set("tokens_per_second", number(o.tokens_per_second));
   j.set("diverged", o.end == RunEnd::kDiverged);
   j.set("reason", o.reason.empty() ? Json(nullptr) : Json(o.reason));
+  j.set("state", state);
   return j;
 }
 
@@ -111,8 +119,9 @@ int tell_end(Terminal& terminal, const std::string& run, const RunOutcome& o) {
       terminal.say("ended early: " + o.reason);
       return kExitOk;
     case RunEnd::kStopped:
-      complain(fmt::format("stopped at step {}, everything is saved; go on with: keel resume {}",
-                           o.steps, shell_quote(run)));
+      complain(
+          fmt::format("stopped at step {}, {}; everything is saved; go on with: keel resume {}",
+                      o.steps, o.reason, shell_quote(run)));
       return kExitStopped;
     case RunEnd::kDiverged:
       complain(
@@ -124,11 +133,34 @@ int tell_end(Terminal& terminal, const std::string& run, const RunOutcome& o) {
   return kExitFailed;
 }
 
-void tell_result(const std::string& run, const RunOutcome& o, bool json) {
+void tell_result(const Session& s, const RunOutcome& o, bool json) {
+  const std::string& run = s.dir->path();
   if (json) {
-    print_json(outcome_json(run, o));
+    print_json(outcome_json(run, o, state_hash(*s.trainer)));
   } else {
     print(run + "\n");
+  }
+}
+
+void limit_time(StopRequests& requests, const std::string& max_time) {
+  if (!max_time.empty()) requests.limit(parse_duration("--max-time", max_time), "--max-time");
+  std::string note;
+  if (const auto seconds = slurm_seconds_left(unix_time(), note)) {
+    requests.limit(*seconds, "SLURM_JOB_END_TIME");
+  }
+  if (!note.empty()) say("warning: " + note);
+}
+
+// Nothing when a stop came before there was a step to be saved.
+template <class Open>
+std::optional<Session> open_until_stopped(const StopSignals& signals, Open open) {
+  try {
+    const StopScope scope(signals.requests());
+    return open();
+  } catch (const Stopped&) {
+    complain(fmt::format("stopped before the first step, {}; nothing has changed",
+                         signals.requests().reason()));
+    return std::nullopt;
   }
 }
 
@@ -161,11 +193,12 @@ int train(Session& s, Terminal& terminal, const StopSignals& signals, bool json)
                       [&](const std::string& text) { terminal.warn(text); });
     RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&recorder, &terminal},
                  signals.requests());
+    terminal.switch_lines_on(signals.hangups());
     outcome = loop.run();
   }
   make_report(terminal, s);
   const int code = tell_end(terminal, run, outcome);
-  tell_result(run, outcome, json);
+  tell_result(s, outcome, json);
   return code;
 }
 
@@ -174,27 +207,33 @@ int train(Session& s, Terminal& terminal, const StopSignals& signals, bool json)
 int run(const TrainArgs& args) {
   hand_over_config(args.config, args.sets);
   const StopSignals signals;
-  Session s = create_session(real_fs(), args.config, args.sets, args.out);
-  Terminal terminal(*s.dir, args.quiet, s.config.log.every);
-  say_start(terminal, s);
-  return train(s, terminal, signals, args.json);
+  limit_time(signals.requests(), args.max_time);
+  std::optional<Session> s = open_until_stopped(
+      signals, [&] { return create_session(real_fs(), args.config, args.sets, args.out); });
+  if (!s) return kExitStopped;
+  Terminal terminal(*s->dir, args.quiet, s->config.log.every);
+  say_start(terminal, *s, signals.requests());
+  return train(*s, terminal, signals, args.json);
 }
 
 int run(const ResumeArgs& args) {
   hand_over_run(args.run, args.sets);
   const StopSignals signals;
-  Session s = resume_session(real_fs(), args.run, args.sets);
-  Terminal terminal(*s.dir, args.quiet, s.config.log.every);
-  if (const auto done = finished_already(s)) {
+  limit_time(signals.requests(), args.max_time);
+  std::optional<Session> s = open_until_stopped(
+      signals, [&] { return resume_session(real_fs(), args.run, args.sets, args.changed_data); });
+  if (!s) return kExitStopped;
+  Terminal terminal(*s->dir, args.quiet, s->config.log.every);
+  if (const auto done = finished_already(*s)) {
     terminal.say(
         fmt::format("the run is finished: {} of {} steps are done; for more: keel resume {} --set "
                     "train.steps=N",
-                    done->steps, s.config.train.steps, shell_quote(args.run)));
-    tell_result(args.run, *done, args.json);
+                    done->steps, s->config.train.steps, shell_quote(args.run)));
+    tell_result(*s, *done, args.json);
     return kExitOk;
   }
-  say_start(terminal, s);
-  return train(s, terminal, signals, args.json);
+  say_start(terminal, *s, signals.requests());
+  return train(*s, terminal, signals, args.json);
 }
 
 }  // namespace keel

@@ -1,6 +1,7 @@
 #include "core/arena.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <numeric>
@@ -14,6 +15,7 @@ namespace {
 thread_local Arena* current_arena = nullptr;
 
 constexpr const char* kWhat = "the activations of a step";
+constexpr size_t kLarge = size_t{1} << 20;  // surely pages of their own
 
 void* take(DeviceKind device, size_t bytes) {
   if (device == DeviceKind::kMeta) return nullptr;
@@ -26,6 +28,16 @@ void give_back(DeviceKind device, void* data, size_t bytes) {
     cuda_memory().release(data);
   else
     release_pages(data, bytes);
+}
+
+// Has the system lay memory under large blocks now and not when each page is first written. A
+// kernel before 5.14 does not know how; the first step does it then.
+void touch_pages(void* data, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  if (data != nullptr && bytes >= kLarge) madvise(data, bytes, MADV_POPULATE_WRITE);
+#else
+  (void)data, (void)bytes;
+#endif
 }
 
 constexpr size_t kAlign = 64;
@@ -157,6 +169,12 @@ size_t Arena::bytes() const {
 
 void Arena::adopt(const Arena& other) {
   for (const auto& [signature, layout] : other.layouts_) layouts_[signature] = layout;
+}
+
+void Arena::reserve() {
+  const size_t most = bytes();
+  if (most > slab_bytes_) set_slab(most);
+  if (device_ == DeviceKind::kCpu) touch_pages(slab_, slab_bytes_);
 }
 
 }  // namespace keel

@@ -40,6 +40,9 @@ class Arena {
   bool knows(uint64_t signature) const { return layouts_.count(signature) != 0; }
   // Takes over the layouts that another arena (kMeta) recorded.
   void adopt(const Arena& other);
+  // Takes the slab of the largest signature known now, pages and all, so that no later step asks
+  // for more. Throws MemoryError.
+  void reserve();
 
  private:
   struct Layout {

@@ -4,6 +4,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/named_memory.h"
 
 namespace keel {
 namespace {
@@ -61,7 +62,7 @@ void read(const Tensor& from, void* host) {
 std::span<const float> host_values(const Tensor& x, std::vector<float>& buffer) {
   const auto n = static_cast<size_t>(x.size());
   if (x.device() == DeviceKind::kCpu) return {x.data<float>(), n};
-  buffer.resize(n);
+  resize_named(buffer, n, "values of a device");
   read(x, buffer.data());
   return {buffer.data(), n};
 }

@@ -11,6 +11,9 @@ namespace {
 
 // With fewer windows than this a whole window is too much to give up for a free offset.
 constexpr int64_t kWindowsForFreeOffset = 64;
+// Files are known again by every byte up to this size of all of them, which is read when they are
+// opened anyway, and by samples beyond.
+constexpr int64_t kWholeFilesBytes = int64_t{4} << 30;
 
 }  // namespace
 
@@ -126,6 +129,14 @@ std::string CorpusSource::fingerprint() const {
     both += std::to_string(part->range.begin) + ":" + std::to_string(part->range.end) + "\n";
   }
   return xxh3_hex(both);
+}
+
+std::vector<DataFile> CorpusSource::files() const {
+  std::vector<DataFile> out;
+  if (setup_.train.store) out = setup_.train.store->files(kWholeFilesBytes);
+  if (!setup_.eval.store || setup_.eval.store == setup_.train.store) return out;
+  for (DataFile& f : setup_.eval.store->files(kWholeFilesBytes)) out.push_back(std::move(f));
+  return out;
 }
 
 }  // namespace keel

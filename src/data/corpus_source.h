@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/source.h"
 #include "data/token_store.h"
@@ -43,6 +44,7 @@ class CorpusSource final : public Source {
   Place eval_place(int64_t n) const override;
   int64_t vocab() const override;
   std::string fingerprint() const override;
+  std::vector<DataFile> files() const override;
 
  private:
   // First token of training window n.

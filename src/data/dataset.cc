@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/named_memory.h"
 #include "data/file_reader.h"
 #include "data/readers.h"
 #include "io/hash.h"
@@ -23,10 +24,10 @@ void resize(Batch& out, int64_t rows, int64_t length, bool segments) {
   const auto n = static_cast<size_t>(rows * length);
   out.rows = rows;
   out.length = length;
-  out.inputs.resize(n);
-  out.targets.resize(n);
-  out.weights.resize(n);
-  out.segments.resize(segments ? n : 0);
+  resize_named(out.inputs, n, "the inputs of a batch");
+  resize_named(out.targets, n, "the targets of a batch");
+  resize_named(out.weights, n, "the weights of a batch");
+  resize_named(out.segments, segments ? n : 0, "the segments of a batch");
   out.source.resize(static_cast<size_t>(rows));
 }
 
@@ -79,6 +80,17 @@ void Dataset::take(std::vector<OpenedSource> opened, const std::string& kind) {
   if (reader_->streams()) lanes_ = mixture_.counts(args_.lanes);
   if (const auto known = reader_->vocab()) vocab_ = *known;
   fingerprint_ = xxh3_hex(identity);
+}
+
+std::vector<DataFile> Dataset::files() const {
+  std::vector<DataFile> out;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    for (DataFile& f : sources_[i]->files()) {
+      f.source = names_[i];
+      out.push_back(std::move(f));
+    }
+  }
+  return out;
 }
 
 const Tokenizer& Dataset::tokenizer() const { return reader_->tokenizer(); }

@@ -65,6 +65,9 @@ class Dataset {
   Place eval_place(int64_t window) const;
   // Hash of kind, options, names, sizes and sampled content: equal data has equal fingerprints.
   const std::string& fingerprint() const { return fingerprint_; }
+  // The files that are read, those of each source in order; empty for generated data. Reads them
+  // from end to end.
+  std::vector<DataFile> files() const;
 
  private:
   Dataset(std::unique_ptr<Reader> reader, const DatasetArgs& args);

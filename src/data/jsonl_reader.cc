@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #include "core/error.h"
+#include "data/pieces.h"
 #include "data/zstd_stream.h"
-#include "io/hash.h"
 #include "io/json.h"
 #include "io/mapped_file.h"
 
@@ -86,8 +86,9 @@ TokenStore JsonlReader::load(const std::vector<std::string>& files) const {
   for (const std::string& path : files) {
     const MappedFile file(path);
     if (file.bytes() == 0) throw DataError(fmt::format("{}: empty file, no document in it", path));
-    const std::string content =
-        xxh3_hex(file.text()) + (path.ends_with(".zst") ? " jsonl.zst" : " jsonl");
+    Xxh3 hash;
+    hash_in_pieces(hash, file.data(), file.bytes());
+    const std::string content = hash.hex() + (path.ends_with(".zst") ? " jsonl.zst" : " jsonl");
     store.append(cached_tokens(path, content, *tokenizer_,
                                [&](const Emit& emit) { read_jsonl(path, file.text(), emit); }));
   }

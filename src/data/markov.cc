@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/stop.h"
 #include "data/shares.h"
 
 namespace keel {
@@ -70,6 +71,7 @@ void Markov::make_rows() {
   rows_.resize(static_cast<size_t>(rows) * n);
   std::vector<uint64_t> shares(n);
   for (int64_t r = 0; r < rows; ++r) {
+    if (r % 4096 == 0) stop_point();
     Draws draws(static_cast<uint64_t>(config_.seed), "markov.row", static_cast<uint64_t>(r));
     draw_shares(draws, shares);
     Successor* row = rows_.data() + static_cast<size_t>(r) * n;
@@ -105,6 +107,7 @@ void Markov::find_stationary() {
   std::vector<double> next(n);
   double change = 1;
   for (int i = 0; i < kMaxSteps && change > kConverged; ++i) {
+    stop_point();
     step(stationary_, next);
     change = 0;
     for (size_t c = 0; c < n; ++c) change += std::abs(next[c] - stationary_[c]);

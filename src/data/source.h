@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/token_store.h"
 #include "data/tokenizer.h"
 
 namespace keel {
@@ -54,6 +55,8 @@ class Source {
   virtual Place eval_place(int64_t n) const = 0;
   virtual int64_t vocab() const = 0;
   virtual std::string fingerprint() const = 0;
+  // What it is read from; empty for generated data. Without the source's name.
+  virtual std::vector<DataFile> files() const { return {}; }
 };
 
 struct OpenedSource {

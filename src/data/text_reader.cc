@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "data/pieces.h"
 #include "data/token_cache.h"
-#include "io/hash.h"
 
 namespace keel {
 namespace {
@@ -27,12 +27,14 @@ TextReader::TextReader(const Config& config)
 TokenPiece map_text(const std::string& path) {
   auto file = std::make_shared<const MappedFile>(path);
   if (file->bytes() == 0) throw DataError(fmt::format("{}: empty file, no text in it", path));
-  if (const void* zero = std::memchr(file->data(), 0, file->bytes())) {
+  in_pieces(static_cast<int64_t>(file->bytes()), kPieceBytes, [&](int64_t begin, int64_t end) {
+    const void* zero = std::memchr(file->data() + begin, 0, static_cast<size_t>(end - begin));
+    if (zero == nullptr) return;
     throw DataError(fmt::format(
         "{}: byte {} is zero, so this is not text (token shards are read with data.kind = "
         "\"shards\", arrays with \"npy\")",
         path, static_cast<const std::byte*>(zero) - file->data()));
-  }
+  });
   TokenPiece piece;
   piece.tokens = static_cast<int64_t>(file->bytes());
   piece.file = std::move(file);
@@ -52,7 +54,7 @@ TokenStore TextReader::load(const std::vector<std::string>& files) const {
   for (const std::string& path : files) {
     const TokenPiece piece = map_text(path);
     content.update(&piece.tokens, sizeof piece.tokens);
-    content.update(piece.file->data(), piece.file->bytes());
+    hash_in_pieces(content, piece.file->data(), piece.file->bytes());
   }
   store.append(cached_tokens(files.front(), content.hex(), *tokenizer_, [&](const Emit& emit) {
     for (const std::string& path : files) emit(map_text(path).file->text());

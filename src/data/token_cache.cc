@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "io/fs.h"
 #include "io/hash.h"
 
@@ -57,6 +58,7 @@ void write_ids(FsFile& file, const Tokenizer& tokenizer, const Documents& docume
   std::vector<char> buffer;
   std::vector<int32_t> ids;
   documents([&](std::string_view text) {
+    stop_point();
     ids.clear();
     tokenizer.encode(text, ids);
     if (const auto end = tokenizer.end()) ids.push_back(*end);

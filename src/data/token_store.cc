@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "data/pieces.h"
 #include "io/fs.h"
-#include "io/hash.h"
 
 namespace keel {
 namespace {
@@ -130,33 +130,57 @@ void TokenStore::set_vocab(int64_t vocab, int64_t max_bytes) {
     const int64_t bytes = p.tokens * token_bytes(p.type);
     if (!find && (bytes > max_bytes || (p.type == TokenType::kU8 && vocab >= 256))) continue;
     max_bytes -= bytes;
-    const Extremes e = with_type(
-        p.type, [&](auto zero) { return extremes<decltype(zero)>(data_of(p), p.tokens); });
-    const int64_t limit = find ? kLargestVocab : vocab;
-    if (e.min < 0 || e.max >= limit) refuse_bad_id(p, 0, p.tokens, limit);
-    vocab_ = std::max(vocab_, e.max + 1);
+    const int64_t limit = find ? kLargestVocab : vocab, width = token_bytes(p.type);
+    in_pieces(p.tokens, kPieceBytes / width, [&](int64_t begin, int64_t end) {
+      const Extremes e = with_type(p.type, [&](auto zero) {
+        return extremes<decltype(zero)>(data_of(p) + begin * width, end - begin);
+      });
+      if (e.min < 0 || e.max >= limit) refuse_bad_id(p, begin, end, limit);
+      vocab_ = std::max(vocab_, e.max + 1);
+    });
   }
   if (!find) vocab_ = vocab;
 }
 
-std::string TokenStore::fingerprint() const {
+namespace {
+
+void hash_samples(Xxh3& hash, const MappedFile& file) {
   constexpr int64_t kBlock = 4096, kSamples = 64;
+  const auto bytes = static_cast<int64_t>(file.bytes());
+  if (bytes <= kBlock * kSamples) return hash.update(file.data(), file.bytes());
+  for (int64_t i = 0; i < kSamples; ++i) {
+    const int64_t at = (bytes - kBlock) / (kSamples - 1) * i;
+    hash.update(file.data() + at, kBlock);
+  }
+}
+
+}  // namespace
+
+std::string TokenStore::fingerprint() const {
   Xxh3 hash;
   for (const TokenPiece& p : pieces_) {
     const std::string head = fmt::format("{}\n{}\n{}\n{}\n", base_name(p.name), p.file->bytes(),
                                          p.begin_bytes, p.tokens);
     hash.update(head.data(), head.size());
-    const auto bytes = static_cast<int64_t>(p.file->bytes());
-    if (bytes <= kBlock * kSamples) {
-      hash.update(p.file->data(), p.file->bytes());
-      continue;
-    }
-    for (int64_t i = 0; i < kSamples; ++i) {
-      const int64_t at = (bytes - kBlock) / (kSamples - 1) * i;
-      hash.update(p.file->data() + at, kBlock);
-    }
+    hash_samples(hash, *p.file);
   }
   return hash.hex();
+}
+
+std::vector<DataFile> TokenStore::files(int64_t max_bytes) const {
+  std::vector<DataFile> out;
+  out.reserve(pieces_.size());
+  for (const TokenPiece& p : pieces_) {
+    Xxh3 hash;
+    max_bytes -= static_cast<int64_t>(p.file->bytes());
+    if (max_bytes >= 0) {
+      hash_in_pieces(hash, p.file->data(), p.file->bytes());
+    } else {
+      hash_samples(hash, *p.file);
+    }
+    out.push_back({"", p.name, p.tokens, hash.hex()});
+  }
+  return out;
 }
 
 }  // namespace keel

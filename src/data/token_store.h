@@ -16,6 +16,15 @@ namespace keel {
 enum class TokenType { kU8, kU16, kU32, kI32, kI64 };
 int64_t token_bytes(TokenType type);
 
+// A file of a run's data, to be known again.
+struct DataFile {
+  std::string source;  // name of its source
+  std::string name;    // path
+  int64_t tokens = 0;
+  std::string hash;
+  bool operator==(const DataFile&) const = default;
+};
+
 struct TokenPiece {
   std::shared_ptr<const MappedFile> file;
   std::string name;         // for messages: the path
@@ -51,6 +60,9 @@ class TokenStore {
   int64_t vocab() const { return vocab_; }
   // Of names, sizes and content sampled evenly over each file.
   std::string fingerprint() const;
+  // Each file by its whole content, as far as all of them together are no larger than `max_bytes`;
+  // later ones by samples. The source is left to its owner.
+  std::vector<DataFile> files(int64_t max_bytes) const;
 
  private:
   std::vector<TokenPiece> pieces_;

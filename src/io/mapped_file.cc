@@ -26,6 +26,9 @@ MappedFile::MappedFile(const std::string& path) {
     if (map == MAP_FAILED) error = errno;
   }
   ::close(fd);
+  if (error == ENOMEM) {
+    throw MemoryError(fmt::format("not enough memory to map {}: {} bytes", path, s.st_size));
+  }
   if (error != 0) throw DataError(fmt::format("{}: cannot map: {}", path, strerror(error)));
   if (!regular) throw DataError(fmt::format("{}: not a file", path));
   data_ = static_cast<const std::byte*>(map);

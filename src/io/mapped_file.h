@@ -11,7 +11,7 @@ namespace keel {
 class MappedFile {
  public:
   MappedFile() = default;  // empty
-  // Throws DataError naming the path: missing, unreadable, a folder.
+  // Throws DataError naming the path: missing, unreadable, a folder; MemoryError when it is short.
   explicit MappedFile(const std::string& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

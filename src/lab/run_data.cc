@@ -101,12 +101,11 @@ Curve seconds_of(const Curve& tokens, const Curve& speed) {
 }
 
 void read_metrics(RunData& run) {
-  const std::string path = join_path(run.path, "metrics.db");
-  if (!real_fs().exists(path)) {
+  if (metrics_stores(run.path).empty()) {
     run.notes.push_back("It has no metrics.db, so there are no curves, samples and events.");
     return;
   }
-  const MetricsReader reader(path);
+  const RunMetrics reader(run.path);
   run.meta = reader.meta();
   for (const std::string& name : reader.metric_names()) {
     run.metrics.emplace(name, to_curve(reader.metric(name)));
@@ -117,6 +116,7 @@ void read_metrics(RunData& run) {
   run.seconds = seconds_of(run.metric(metric_name::kTokens), run.metric(metric_name::kSpeed));
   run.samples = reader.samples();
   run.events = reader.events();
+  run.notes.insert(run.notes.end(), reader.notes().begin(), reader.notes().end());
 }
 
 // Why a run counts as diverged, or empty. A resume after the event takes it back.

@@ -11,7 +11,7 @@
 
 #include "lab/downsample.h"
 #include "train/metric_names.h"
-#include "train/metrics_store.h"
+#include "train/metrics_log.h"
 
 namespace keel {
 

@@ -1,6 +1,9 @@
 #include "train/environment.h"
 
 #include <fmt/format.h>
+#include <gnu/libc-version.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -52,15 +55,15 @@ uint64_t meminfo_bytes(std::string_view key) {
 // although the system takes their pages back when asked.
 struct GroupFiles {
   const char* line;  // begins the group's line in /proc/self/cgroup, after its number
-  const char* root;
+  const char* root;  // below the folder of all groups
   const char* limit;
   const char* used;
   const char* file_pages[2];  // in memory.stat
 };
 constexpr GroupFiles kGroups[] = {
-    {"::", "/sys/fs/cgroup", "memory.max", "memory.current", {"inactive_file", "active_file"}},
+    {"::", "", "memory.max", "memory.current", {"inactive_file", "active_file"}},
     {":memory:",
-     "/sys/fs/cgroup/memory",
+     "/memory",
      "memory.limit_in_bytes",
      "memory.usage_in_bytes",
      {"total_inactive_file", "total_active_file"}}};
@@ -82,22 +85,17 @@ uint64_t left_in_group(const GroupFiles& g, const std::string& folder) {
   return most > used ? most - used : 0;
 }
 
-// What the control groups of this process leave, from its own up to the root.
-uint64_t left_in_groups() {
-  const std::string groups = system_text("/proc/self/cgroup");
-  uint64_t least = UINT64_MAX;
-  for (const GroupFiles& g : kGroups) {
-    const size_t line = groups.find(g.line);
-    if (line == std::string::npos) continue;
-    const size_t slash = groups.find('/', line);
-    std::string path = groups.substr(slash, groups.find('\n', slash) - slash);
-    while (path.size() > 1) {
-      least = std::min(least, left_in_group(g, g.root + path));
-      path = parent_path(path);
-    }
-    least = std::min(least, left_in_group(g, g.root));
-  }
-  return least;
+// What the limits of the process leave of its address space (ulimit -v) and of its private memory
+// (ulimit -d).
+uint64_t left_in_limits() {
+  const std::string status = system_text("/proc/self/status");
+  const auto left = [&](auto resource, std::string_view used) {
+    rlimit limit{};
+    if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    const uint64_t taken = number_in(value_of(status, used)) * 1024;
+    return limit.rlim_cur > taken ? uint64_t{limit.rlim_cur} - taken : uint64_t{0};
+  };
+  return std::min(left(RLIMIT_AS, "VmSize"), left(RLIMIT_DATA, "VmData"));
 }
 
 void compare(const std::string& path, const Json& then, const Json& now,
@@ -133,6 +131,7 @@ Json describe_environment(const std::string& onednn, int threads) {
                   .set("instruction_set", compiled_instruction_set())
                   .set("cpu", cpu_model())
                   .set("onednn", onednn)
+                  .set("libc", ::gnu_get_libc_version())
                   .set("ONEDNN_MAX_CPU_ISA", variable("ONEDNN_MAX_CPU_ISA"));
   return Json::object()
       .set("bits", std::move(bits))
@@ -166,12 +165,38 @@ std::string host_name() {
 uint64_t memory_total_bytes() { return meminfo_bytes("MemTotal"); }
 
 uint64_t memory_available_bytes() {
-  return std::min(meminfo_bytes("MemAvailable"), left_in_groups());
+  const uint64_t free = meminfo_bytes("MemAvailable");
+  const uint64_t groups = memory_left_in_groups(system_text("/proc/self/cgroup"), "/sys/fs/cgroup");
+  const uint64_t least = std::min({free == 0 ? UINT64_MAX : free, groups, left_in_limits()});
+  return least == UINT64_MAX ? 0 : std::max<uint64_t>(least, 1);
+}
+
+uint64_t memory_left_in_groups(const std::string& groups, const std::string& folder) {
+  uint64_t least = UINT64_MAX;
+  for (const GroupFiles& g : kGroups) {
+    const size_t line = groups.find(g.line);
+    if (line == std::string::npos) continue;
+    const size_t slash = groups.find('/', line);
+    if (slash == std::string::npos) continue;
+    std::string path = groups.substr(slash, groups.find('\n', slash) - slash);
+    while (path.size() > 1) {
+      least = std::min(least, left_in_group(g, folder + g.root + path));
+      path = parent_path(path);
+    }
+    least = std::min(least, left_in_group(g, folder + g.root));
+  }
+  return least;
 }
 
 double unix_time() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration<double>(now).count();
+}
+
+double file_time(const std::string& path) {
+  struct stat s;
+  if (::stat(path.c_str(), &s) != 0) return unix_time();
+  return static_cast<double>(s.st_mtim.tv_sec) + 1e-9 * static_cast<double>(s.st_mtim.tv_nsec);
 }
 
 }  // namespace keel

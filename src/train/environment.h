@@ -21,11 +21,17 @@ std::vector<std::string> environment_differences(const Json& then, const Json& n
 
 std::string cpu_model();
 std::string host_name();
-// Bytes of physical memory, and what a new allocation could get: the smaller of MemAvailable and
-// what the control group's limit leaves. 0 when the system does not say.
+// Bytes of physical memory, and what new allocations could get: the smallest of MemAvailable, what
+// the limits of the control groups leave (versions 1 and 2, up to the root) and what those of the
+// process do. 0 when the system does not say.
 uint64_t memory_total_bytes();
 uint64_t memory_available_bytes();
+// What the control groups leave that `groups` (the text of /proc/self/cgroup) names, from the
+// process's own up to the root; `folder` is where they are mounted. UINT64_MAX without a limit.
+uint64_t memory_left_in_groups(const std::string& groups, const std::string& folder);
 // Seconds since 1970.
 double unix_time();
+// When a file or folder was last changed, in seconds since 1970; now where nobody says.
+double file_time(const std::string& path);
 
 }  // namespace keel

@@ -7,6 +7,7 @@
 
 #include "core/device_memory.h"
 #include "core/philox.h"
+#include "core/stop.h"
 
 namespace keel {
 namespace {
@@ -96,6 +97,7 @@ EvalResult Evaluator::evaluate(const Dataset& data, int64_t max_tokens) {
   // A part of the windows is taken from all over the split, so that every source is seen.
   const bool part = batches < all;
   for (int64_t i = 0; i < batches; ++i) {
+    stop_point();
     data.eval_batch(part ? i * windows / batches : i * rows, rows, batch_);
     inputs_.load(batch_);
     with_losses([&](const Tensor& l) { losses.add(batch_, host_values(l, host_)); });

@@ -9,6 +9,7 @@
 #include "core/device_memory.h"
 #include "core/error.h"
 #include "core/philox.h"
+#include "core/stop.h"
 
 namespace keel {
 namespace {
@@ -150,6 +151,7 @@ Generated generate(const Decoder& model, const Tokenizer& tokenizer, std::string
   result.context_full = !c.read(ids);
   std::string pending;
   while (!result.context_full && result.tokens < options.tokens) {
+    stop_point();
     const int32_t id =
         sample_token(c.logits(), c.seen(), options, static_cast<uint64_t>(result.tokens));
     if (tokenizer.end() && id == *tokenizer.end()) {

@@ -12,7 +12,7 @@
 #include "train/checkpoint_store.h"
 #include "train/generate.h"
 #include "train/metric_names.h"
-#include "train/metrics_store.h"
+#include "train/metrics_log.h"
 
 namespace keel {
 namespace {
@@ -31,6 +31,12 @@ bool all_finite(const Tensor& weights) {
   return std::all_of(w.begin(), w.end(), [](float x) { return std::isfinite(x); });
 }
 
+// Before one was measured: at the pace of a slow disk.
+double seconds_to_save(const MemoryUse& m) {
+  constexpr double kBytesPerSecond = 100e6;
+  return static_cast<double>(m.weights + m.optimizer) / kBytesPerSecond;
+}
+
 // fmt would write the sign of a NaN.
 std::string nonfinite_reason(const StepResult& r) {
   const bool loss = !std::isfinite(r.loss);
@@ -42,15 +48,31 @@ std::string nonfinite_reason(const StepResult& r) {
 }  // namespace
 
 RunLoop::RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
-                 std::vector<Observer*> observers, const std::atomic<int>& stop)
+                 std::vector<Observer*> observers, StopRequests& requests)
     : trainer_(trainer),
       dir_(dir),
       fs_(fs),
       config_text_(std::move(config)),
       observers_(std::move(observers)),
-      stop_(stop),
+      requests_(requests),
+      longest_save_(seconds_to_save(trainer.memory())),
       saved_at_(trainer.steps_done()) {
   if (trainer.steps_done() > 0) read_past();
+  keep_time_back();
+}
+
+// Of a time that is limited, half as much again as a step and a save have taken so far, and a
+// second for the end of the process.
+void RunLoop::keep_time_back() { requests_.keep_back(1.5 * (longest_step_ + longest_save_) + 1); }
+
+// What takes long and is no step. Cut off by a stop, it counts as not begun.
+template <class F>
+void RunLoop::until_stopped(F&& f) {
+  const StopScope scope(requests_);
+  try {
+    f();
+  } catch (const Stopped&) {
+  }
 }
 
 // So that the mean of the last losses and the count of evaluations without progress are those of
@@ -58,7 +80,7 @@ RunLoop::RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config
 void RunLoop::read_past() {
   const int64_t done = trainer_.steps_done();
   try {
-    const MetricsReader past(dir_.metrics());
+    const RunMetrics past(dir_.path());
     const std::vector<MetricPoint> losses = past.metric(metric_name::kLoss);
     for (size_t i = losses.size() - std::min(losses.size(), kRecent); i < losses.size(); ++i) {
       if (losses[i].step <= done) note_loss(losses[i].value);
@@ -81,6 +103,10 @@ bool RunLoop::one_step() {
   last_ = trainer_.step();
   const double took = seconds_now() - begin;
   seconds_ += took;
+  if (took > longest_step_) {
+    longest_step_ = took;
+    keep_time_back();
+  }
   tokens_here_ += last_.tokens;
   note_loss(last_.loss);
   tell([&](Observer& o) { o.on_step(trainer_, last_, took); });
@@ -101,28 +127,43 @@ void RunLoop::note_evaluation(double loss) {
   if (!best_ || loss < *best_) best_ = loss;
 }
 
+bool RunLoop::evaluated() const {
+  return evaluated_at_ == trainer_.steps_done() || trainer_.data().eval_tokens() == 0;
+}
+
 void RunLoop::evaluate() {
-  if (evaluated_at_ == trainer_.steps_done() || trainer_.data().eval_tokens() == 0) return;
-  evaluated_at_ = trainer_.steps_done();
-  const int64_t most = trainer_.config().eval.tokens;
-  Evaluation e{evaluated_at_, trainer_.evaluate(most), {}};
-  if (trainer_.averages()) e.averaged = trainer_.evaluate(most, true);
-  note_evaluation(e.result.loss);
-  tell([&](Observer& o) { o.on_eval(trainer_, e); });
+  if (evaluated()) return;
+  until_stopped([&] {
+    const int64_t most = trainer_.config().eval.tokens;
+    Evaluation e{trainer_.steps_done(), trainer_.evaluate(most), {}};
+    if (trainer_.averages()) e.averaged = trainer_.evaluate(most, true);
+    evaluated_at_ = e.step;
+    note_evaluation(e.result.loss);
+    tell([&](Observer& o) { o.on_eval(trainer_, e); });
+  });
 }
 
 void RunLoop::sample() {
   const SampleConfig& c = trainer_.config().sample;
   if (c.tokens == 0 || !trainer_.data().tokenizer().end()) return;
   if (sampled_at_ == trainer_.steps_done()) return;
-  sampled_at_ = trainer_.steps_done();
   GenerateOptions options;
   options.tokens = c.tokens;
   options.temperature = c.temperature;
   options.seed = static_cast<uint64_t>(trainer_.steps_done());
-  const std::string text =
-      c.prompt + generate_text(trainer_.model(), trainer_.data().tokenizer(), c.prompt, options);
-  tell([&](Observer& o) { o.on_sample(trainer_.steps_done(), text); });
+  until_stopped([&] {
+    try {
+      const std::string text =
+          c.prompt +
+          generate_text(trainer_.model(), trainer_.data().tokenizer(), c.prompt, options);
+      sampled_at_ = trainer_.steps_done();
+      tell([&](Observer& o) { o.on_sample(sampled_at_, text); });
+    } catch (const MemoryError& e) {
+      tell([&](Observer& o) {
+        o.on_event(trainer_.steps_done(), "warning", fmt::format("no sample: {}", e.what()));
+      });
+    }
+  });
 }
 
 void RunLoop::save() {
@@ -132,10 +173,14 @@ void RunLoop::save() {
     return;
   }
   saved_at_ = trainer_.steps_done();
+  tell([&](Observer& o) { o.before_checkpoint(saved_at_); });
+  const double begin = seconds_now();
   const std::string path =
       save_trainer(fs_, dir_.path(), trainer_, {last_.loss, last_.grad_norm}, config_text_);
   const CheckpointConfig& c = trainer_.config().checkpoint;
   rotate_checkpoints(fs_, dir_.path(), {c.keep, c.keep_every}, path);
+  longest_save_ = std::max(longest_save_, seconds_now() - begin);
+  keep_time_back();
   tell([&](Observer& o) { o.on_checkpoint(saved_at_, path); });
 }
 
@@ -160,12 +205,13 @@ RunOutcome RunLoop::diverged() {
   return outcome(RunEnd::kDiverged, lost_);
 }
 
-// What is due after a step; a stop request ends it after the part under way.
+// What is due after a step, or was asked for; a stop ends it.
 void RunLoop::between_steps() {
   const RunConfig& c = trainer_.config();
-  if (!stop_.load() && due(c.eval.every)) evaluate();
-  if (!stop_.load() && due(c.sample.every > 0 ? c.sample.every : c.eval.every)) sample();
-  if (!stop_.load() && due(c.checkpoint.every)) save();
+  if (!requests_.stop_wanted() && due(c.eval.every)) evaluate();
+  if (!requests_.stop_wanted() && due(c.sample.every > 0 ? c.sample.every : c.eval.every)) sample();
+  const bool asked = requests_.take_save();
+  if (!requests_.stop_wanted() && (asked || due(c.checkpoint.every))) save();
 }
 
 bool RunLoop::lost_progress() const {
@@ -181,27 +227,28 @@ RunOutcome RunLoop::run() {
   if (trainer_.steps_done() > 0 && trainer_.steps_done() < c.train.steps) between_steps();
   if (lost_progress()) end = RunEnd::kEarly;
   while (end == RunEnd::kFinished && trainer_.steps_done() < c.train.steps) {
-    if (!stop_.load()) {
+    if (!requests_.stop_wanted()) {
       if (one_step())
         between_steps();
       else
         lost_ = nonfinite_reason(last_);
       if (!lost_.empty()) return diverged();
     }
-    if (stop_.load()) {
+    if (requests_.stop_wanted()) {
       end = RunEnd::kStopped;
-      reason = "asked to stop";
     } else if (lost_progress()) {
       end = RunEnd::kEarly;
     }
   }
+  if (end != RunEnd::kStopped) evaluate();
+  if (!evaluated()) end = RunEnd::kStopped;
+  if (end != RunEnd::kStopped && !requests_.stop_wanted() && last_.step > 0) sample();
+  save();
+  if (!lost_.empty()) return diverged();
+  if (end == RunEnd::kStopped) reason = requests_.reason();
   if (end == RunEnd::kEarly) {
     reason = fmt::format("no better validation loss in {} evaluations", worse_);
   }
-  if (end != RunEnd::kStopped) evaluate();
-  if (end != RunEnd::kStopped && !stop_.load() && last_.step > 0) sample();
-  save();
-  if (!lost_.empty()) return diverged();
   if (!reason.empty()) {
     tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "stop", reason); });
   }

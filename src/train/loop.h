@@ -2,11 +2,11 @@
 // a value that is not finite, or no more progress.
 #pragma once
 
-#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/stop.h"
 #include "io/fs.h"
 #include "train/observer.h"
 #include "train/run_dir.h"
@@ -31,11 +31,11 @@ struct RunOutcome {
 
 class RunLoop {
  public:
-  // `config`: resolved TOML, kept in every checkpoint. `stop`: set from outside to end the run
-  // after the step, evaluation or sample under way. A run that goes on takes its last losses and
-  // evaluations from the run's metrics.
+  // `config`: resolved TOML, kept in every checkpoint. `requests`: a stop ends the run after the
+  // step under way, and cuts an evaluation or sample off, which is then due again on resume. A run
+  // that goes on takes its last losses and evaluations from the run's metrics.
   RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
-          std::vector<Observer*> observers, const std::atomic<int>& stop);
+          std::vector<Observer*> observers, StopRequests& requests);
   // Throws IoError when a checkpoint cannot be saved; the run can then be resumed from the last.
   RunOutcome run();
 
@@ -52,6 +52,10 @@ class RunLoop {
   bool lost_progress() const;
   RunOutcome outcome(RunEnd end, std::string reason) const;
   RunOutcome diverged();
+  bool evaluated() const;
+  void keep_time_back();
+  template <class F>
+  void until_stopped(F&& f);
   template <class F>
   void tell(F&& f) {
     for (Observer* o : observers_) f(*o);
@@ -62,12 +66,13 @@ class RunLoop {
   Fs& fs_;
   std::string config_text_;
   std::vector<Observer*> observers_;
-  const std::atomic<int>& stop_;
+  StopRequests& requests_;
   std::string lost_;  // what is not finite; empty: all is well
   StepResult last_;
   std::vector<double> recent_;  // losses of the last 20 steps, a ring
   size_t recent_at_ = 0;
   double seconds_ = 0;
+  double longest_step_ = 0, longest_save_;  // seconds
   int64_t tokens_here_ = 0;
   std::optional<double> val_loss_, best_;
   int64_t evaluated_at_ = -1, sampled_at_ = -1, saved_at_ = -1, worse_ = 0;

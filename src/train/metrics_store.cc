@@ -30,6 +30,9 @@ CREATE TABLE events(id INTEGER PRIMARY KEY, step INTEGER NOT NULL, time REAL NOT
 PRAGMA user_version = 1;
 )";
 
+// Of the last failure, for what can be told by it alone.
+thread_local int last_code = SQLITE_OK;
+
 struct CloseDb {
   void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
 };
@@ -48,6 +51,7 @@ class Database {
     sqlite3_busy_timeout(db, 1000);
   }
   [[noreturn]] void fail() const {
+    last_code = sqlite3_errcode(db_.get()) & 0xff;
     throw DataError(fmt::format("{}: metrics store: {}", path_, sqlite3_errmsg(db_.get())));
   }
   void run(const char* sql) {
@@ -172,6 +176,10 @@ struct MetricsWriter::Impl {
       if (!in_transaction) db.run("BEGIN IMMEDIATE");
       in_transaction = true;
     }
+    void roll_back() {
+      sqlite3_exec(db.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+      in_transaction = false;
+    }
     void commit() {
       if (in_transaction) db.run("COMMIT");
       in_transaction = false;
@@ -204,8 +212,14 @@ struct MetricsWriter::Impl {
       f(*store);
     } catch (const DataError& e) {
       warning = fmt::format("{}; no more metrics are written", e.what());
+      failed(e);
+      store->roll_back();
       store.reset();
     }
+  }
+  void failed(const DataError& e) {
+    failure = e.what();
+    no_space = last_code == SQLITE_FULL || last_code == SQLITE_IOERR;
   }
   template <class F>
   void insert(F f) {
@@ -216,7 +230,8 @@ struct MetricsWriter::Impl {
   }
 
   std::unique_ptr<Store> store;
-  std::string warning;
+  std::string warning, failure;
+  bool no_space = false;
 };
 
 MetricsWriter::MetricsWriter(const std::string& path) : impl_(std::make_unique<Impl>()) {
@@ -224,6 +239,7 @@ MetricsWriter::MetricsWriter(const std::string& path) : impl_(std::make_unique<I
     impl_->store = std::make_unique<Impl::Store>(path);
   } catch (const DataError& e) {
     impl_->warning = fmt::format("{}; no metrics are written", e.what());
+    impl_->failed(e);
   }
 }
 
@@ -265,6 +281,10 @@ void MetricsWriter::end_step() {
   });
 }
 
+void MetricsWriter::commit() {
+  impl_->attempt([](auto& s) { s.commit(); });
+}
+
 void MetricsWriter::flush() {
   impl_->attempt([](auto& s) {
     s.commit();
@@ -273,6 +293,12 @@ void MetricsWriter::flush() {
 }
 
 std::string MetricsWriter::take_warning() { return std::exchange(impl_->warning, {}); }
+
+bool MetricsWriter::failed() const { return impl_->store == nullptr; }
+
+const std::string& MetricsWriter::failure() const { return impl_->failure; }
+
+bool MetricsWriter::failed_for_space() const { return impl_->no_space; }
 
 struct MetricsReader::Impl {
   Database db;

@@ -1,6 +1,7 @@
-// The numbers of a run in one SQLite file (WAL, so that reports can read while training writes).
-// The tables are documented in docs/metrics.md. A store that cannot be written never stops
-// training: the writer does not throw, and warning() says once what is wrong.
+// Numbers of a run in one SQLite file (WAL, so that reports can read while training writes). The
+// tables are documented in docs/metrics.md. A store that cannot be written never stops training:
+// the writer does not throw, and take_warning() says once what is wrong. metrics_log.h goes on in
+// another store then.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +35,18 @@ class MetricsWriter {
 
   // Commits when the last commit is a second or more ago; call it after each step.
   void end_step();
+  void commit();
   // Commits and brings everything to disk; call it before a checkpoint is saved.
   void flush();
 
-  // The first failure since the last call, or empty. After a failure nothing more is written.
+  // The first failure since the last call, or empty. After a failure nothing more is written, and
+  // what was not yet committed is not in the store.
   std::string take_warning();
+  bool failed() const;
+  // Why, empty while all is well; and whether it was for want of space or an I/O error, so that the
+  // store is sound and may be written again later.
+  const std::string& failure() const;
+  bool failed_for_space() const;
 
  private:
   struct Impl;

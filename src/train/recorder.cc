@@ -15,7 +15,7 @@ Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t re
     : fs_(fs),
       samples_folder_(dir.samples()),
       again_(resumed_at > 0 || fs.exists(dir.metrics())),
-      store_(dir.metrics()),
+      store_(dir.path(), again_ ? resumed_at : -1),
       events_(fs, dir.events(), unix_time(), host_name()),
       warn_(std::move(warn)),
       sources_(trainer.data().source_names()) {
@@ -24,16 +24,13 @@ Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t re
     entropy_names_.push_back(fmt::format("attn_entropy/layer{:02}", i));
   }
   if (again_) {
-    store_.remove_after(resumed_at);
     events_.session_start(unix_time(), resumed_at + 1);
     on_event(resumed_at, "resume", fmt::format("from step {}", resumed_at));
   }
-  if (resumed_at == 0) {
-    store_.meta(metric_name::kParameters, std::to_string(trainer.model().parameters().count()));
-    store_.meta("data", trainer.data().fingerprint());
-    if (const auto floor = trainer.data().entropy_floor()) {
-      store_.meta(metric_name::kEntropyFloor, fmt::format("{}", *floor));
-    }
+  store_.meta(metric_name::kParameters, std::to_string(trainer.model().parameters().count()));
+  store_.meta("data", trainer.data().fingerprint());
+  if (const auto floor = trainer.data().entropy_floor()) {
+    store_.meta(metric_name::kEntropyFloor, fmt::format("{}", *floor));
   }
   pass_on_warning();
 }
@@ -96,9 +93,15 @@ void Recorder::on_sample(int64_t step, std::string_view text) {
   }
 }
 
-void Recorder::on_checkpoint(int64_t step, const std::string& path) {
-  on_event(step, "save", path);
+// A checkpoint never stands without the numbers of the steps before it.
+void Recorder::before_checkpoint(int64_t) {
   store_.flush();
+  events_.flush();
+  pass_on_warning();
+}
+
+void Recorder::on_checkpoint(int64_t step, const std::string& path) {
+  store_.event(step, unix_time(), "save", path);
 }
 
 void Recorder::on_event(int64_t step, std::string_view kind, std::string_view text) {

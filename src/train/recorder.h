@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "io/tfevents.h"
-#include "train/metrics_store.h"
+#include "train/metrics_log.h"
 #include "train/observer.h"
 #include "train/run_dir.h"
 
@@ -23,6 +23,7 @@ class Recorder final : public Observer {
   void on_step(const Trainer& trainer, const StepResult& result, double seconds) override;
   void on_eval(const Trainer& trainer, const Evaluation& evaluation) override;
   void on_sample(int64_t step, std::string_view text) override;
+  void before_checkpoint(int64_t step) override;
   void on_checkpoint(int64_t step, const std::string& path) override;
   void on_event(int64_t step, std::string_view kind, std::string_view text) override;
 
@@ -35,7 +36,7 @@ class Recorder final : public Observer {
   Fs& fs_;
   std::string samples_folder_;
   bool again_;  // the run was written to before
-  MetricsWriter store_;
+  MetricsLog store_;
   EventWriter events_;
   std::function<void(const std::string&)> warn_;
   std::vector<std::string> sources_;

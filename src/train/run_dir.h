@@ -1,6 +1,6 @@
 // The folder of one run and the lock that keeps a second process out of it. Its layout:
-// config.toml (resolved), config.origin.json, env.json, metrics.db, events/, ckpt/, samples/,
-// log.txt, report.html, RESUME.md (the exact command), lock.
+// config.toml (resolved), config.origin.json, env.json, data.json (what it is trained on),
+// metrics.db, events/, ckpt/, samples/, log.txt, report.html, RESUME.md (the exact command), lock.
 #pragma once
 
 #include <cstdint>

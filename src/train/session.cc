@@ -1,6 +1,7 @@
 #include "train/session.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -10,11 +11,16 @@
 #include "core/parallel.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_store.h"
+#include "train/data_identity.h"
 #include "train/environment.h"
 #include "train/resume_changes.h"
+#include "train/resume_environment.h"
+#include "train/state_hash.h"
 
 namespace keel {
 namespace {
+
+constexpr const char* kDataFile = "data.json";
 
 // What "auto" and 0 stand for is decided once, when the run is created, and kept.
 void settle(Session& s) {
@@ -59,6 +65,7 @@ void prepare(Session& s, DeviceKind device) {
   Trainer meta(c, nullptr, DeviceKind::kMeta, compute);
   meta.plan();
   s.trainer->adopt_layouts(meta);
+  s.trainer->take_memory();
 }
 
 // Refuses, before anything is allocated, what the checkpoint does not fit. Returns whether the
@@ -95,8 +102,53 @@ void keep_config(Fs& fs, Session& s) {
   fs.replace_file(s.dir->file("config.origin.json"), origins_json(s.loaded.origins));
 }
 
-std::string environment_json(const RunConfig&) {
-  return describe_environment(onednn_version() + " " + onednn_isa(), num_threads()).dump();
+Json environment() {
+  return describe_environment(onednn_version() + " " + onednn_isa(), num_threads());
+}
+
+// One warning when bits may differ; env.json then says so to the next resume too.
+void check_where(Session& s, Fs& fs) {
+  const std::string path = s.dir->file("env.json");
+  if (!fs.exists(path)) return;
+  const EnvironmentCheck check =
+      check_environment(fs.read_file(path, 1 << 20), path, environment());
+  if (!check.warning.empty()) s.warnings.push_back(check.warning);
+  if (!check.json.empty()) fs.replace_file(path, check.json);
+}
+
+std::vector<std::string> changes_of_data(Session& s, Fs& fs) {
+  const std::string path = s.dir->file(kDataFile);
+  try {
+    if (fs.exists(path)) return data_changes(fs.read_file(path, kMaxTextBytes), path, *s.data);
+    s.notes.push_back(path + ": missing, so whether the data has changed is not known");
+  } catch (const DataError& e) {
+    s.notes.push_back(fmt::format("whether the data has changed is not known: {}", e.what()));
+  }
+  return {};
+}
+
+void check_data(Session& s, Fs& fs, bool changed_data) {
+  const std::vector<std::string> changes = changes_of_data(s, fs);
+  if (changes.empty()) return;
+  const std::string what =
+      fmt::format("the data of {} is not what it was when the run began:\n  {}\n", s.dir->path(),
+                  fmt::join(changes, "\n  "));
+  if (!changed_data) {
+    throw DataError(what +
+                    "put it back as it was, or go on with it by --changed-data: bits will then "
+                    "differ from those of the unbroken run");
+  }
+  s.warnings.push_back(what + "bits will differ from those of the unbroken run");
+  fs.replace_file(s.dir->file(kDataFile), data_json(*s.data));
+}
+
+// "3 min"
+std::string age_of(const std::string& path) {
+  const double seconds = unix_time() - file_time(path);
+  if (seconds < 120) return fmt::format("{:.0f} s", std::max(seconds, 0.0));
+  if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
+  if (seconds < 172800) return fmt::format("{:.1f} h", seconds / 3600);
+  return fmt::format("{:.1f} days", seconds / 86400);
 }
 
 }  // namespace
@@ -123,39 +175,30 @@ Session create_session(Fs& fs, const std::string& config_path, const std::vector
       RunDir::create(fs, path,
                      {{"config.toml", s.config_text},
                       {"config.origin.json", origins_json(s.loaded.origins)},
-                      {"env.json", environment_json(s.config)}}));
+                      {"env.json", environment().dump()},
+                      {kDataFile, data_json(*s.data)}}));
   note_removed(s, remove_dead_runs(fs, parent_path(path)));
   return s;
 }
 
-Session resume_session(Fs& fs, const std::string& run, const std::vector<std::string>& sets) {
+Session resume_session(Fs& fs, const std::string& run, const std::vector<std::string>& sets,
+                       bool changed_data) {
   Session s;
   s.dir = std::make_unique<RunDir>(RunDir::open(fs, run));
   s.loaded = load_resolved(s.dir->config(), fs.read_file(s.dir->config(), 1 << 20), sets, s.config);
   s.notes = s.loaded.notes;
-  const std::string then = s.dir->file("env.json");
-  if (fs.exists(then)) {
-    const Json before = parse_json(fs.read_file(then, 1 << 20), then);
-    const Json now = describe_environment(onednn_version() + " " + onednn_isa(), num_threads());
-    for (const std::string& d : environment_differences(before, now)) {
-      s.notes.push_back("bits may differ from the unbroken run: " + d);
-    }
-  }
   NewestCheckpoint newest = load_newest_checkpoint(run);
   append(s.notes, skipped_lines(newest.skipped));
   const bool changed = newest.found && note_changes(s, *newest.found);
   prepare(s, resolve_device(s.config));
+  check_data(s, fs, changed_data);
+  check_where(s, fs);
   if (newest.found) {
     load_trainer(*newest.found, *s.trainer, changed);
     s.resumed_at = newest.found->step;
-    const Json* data = newest.found->extra.find("data");
-    if (data && data->is_string() && data->as_string() != s.data->fingerprint()) {
-      s.notes.push_back(
-          "the data is not what the run was trained on so far: from here on its "
-          "batches differ from those of the unbroken run");
-    }
-    s.notes.push_back(fmt::format("resuming at step {} from {}, verified, xxh3 {}", s.resumed_at,
-                                  newest.found->path, newest.found->manifest_hash));
+    s.notes.push_back(fmt::format(
+        "resuming at step {} from {}, saved {} ago, every byte verified, state xxh3 {}",
+        s.resumed_at, newest.found->path, age_of(newest.found->path), state_hash(*s.trainer)));
   } else if (!newest.skipped.empty()) {
     throw DataError(no_checkpoint(run, newest) + "; without its ckpt folder the run starts anew");
   } else {

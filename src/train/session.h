@@ -20,6 +20,7 @@ struct Session {
   LoadedConfig loaded;
   std::string config_text;         // resolved TOML with origins
   std::vector<std::string> notes;  // for the log: what was decided and why
+  std::vector<std::string> warnings;
   std::unique_ptr<RunDir> dir;
   std::unique_ptr<Dataset> data;
   std::unique_ptr<Trainer> trainer;
@@ -35,7 +36,9 @@ Session create_session(Fs& fs, const std::string& config_path, const std::vector
 
 // An existing run at its newest checkpoint that verifies, or at step 0 without one. Keys that
 // differ from the checkpoint's are noted; ConfigError when it does not fit them (resume_changes.h).
-Session resume_session(Fs& fs, const std::string& run, const std::vector<std::string>& sets);
+// DataError when the data is not what it was when the run began, or with `changed_data` a warning.
+Session resume_session(Fs& fs, const std::string& run, const std::vector<std::string>& sets,
+                       bool changed_data = false);
 
 // A trained model alone, for evaluation and generation.
 struct TrainedModel {

@@ -7,6 +7,7 @@
 
 #include "core/device_memory.h"
 #include "core/error.h"
+#include "data/config.h"
 #include "ops/average.h"
 #include "ops/copy.h"
 
@@ -55,6 +56,11 @@ std::optional<QkClip> qk_clip_of(const RunConfig& config, const Params& params) 
   }
   return QkClip(config.optim.qk_clip.tau, config.model.heads, config.model.kv_heads_in_force(),
                 layers);
+}
+
+bool masks_documents(const DataConfig& data) {
+  const auto* files = dynamic_cast<const FileOptions*>(&data.reader.options());
+  return files != nullptr && files->document_mask;
 }
 
 double targets_in(const Batch& batch) {
@@ -262,25 +268,30 @@ MemoryUse Trainer::memory() const {
   return m;
 }
 
-void Trainer::plan() {
+void Trainer::lay_out_training(bool probes) {
   Parameters& parameters = model_.parameters();
   parameters.want_gradients(true);
+  probes_.wanted = probes;
+  ArenaScope scope(arena_, step_signature(true, inputs_.masked, probes));
+  const TapeScope tape;
+  parameters.begin_gradients();
+  Pass pass = make_pass();
+  TaskLoss l =
+      task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, step_memory_.pointer());
+  l.rows = {};
+  backward(l.loss);
+}
+
+// Every kind of step that the run will take, so that none asks for memory later.
+void Trainer::plan() {
+  inputs_.masked = masks_documents(config_.data);
   reset_counted_flops();
-  probes_.wanted = qk_clip_.has_value();
-  {
-    ArenaScope scope(arena_, step_signature(true, inputs_.masked, probes_.wanted));
-    const TapeScope tape;
-    parameters.begin_gradients();
-    Pass pass = make_pass();
-    TaskLoss l =
-        task_->loss(model_, pass, {inputs_.targets, inputs_.weights}, step_memory_.pointer());
-    l.rows = {};
-    backward(l.loss);
-  }
+  lay_out_training(qk_clip_.has_value());
   training_flops_ = counted_flops();
   reset_counted_flops();
   optimizer_->step(step_memory_.pointer());
   update_flops_ = counted_flops();
+  if (config_.log.probes > 0 && !qk_clip_) lay_out_training(true);
   evaluator_.plan();
 }
 

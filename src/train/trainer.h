@@ -77,8 +77,12 @@ class Trainer {
   // Rules that take each weight once are not counted, they wait for memory.
   int64_t update_flops() const { return update_flops_; }
   void adopt_layouts(const Trainer& planned) { arena_.adopt(planned.arena_); }
+  // Takes the memory of all steps whose layouts are known, before the first one. Throws
+  // MemoryError.
+  void take_memory() { arena_.reserve(); }
 
  private:
+  void lay_out_training(bool probes);
   void begin_step();
   void read_batches();
   Pass make_pass();

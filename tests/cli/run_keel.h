@@ -32,9 +32,10 @@ struct Outcome {
 };
 
 struct Surroundings {
-  rlim_t file_bytes = RLIM_INFINITY;  // no file may become larger
-  std::string folder;                 // working directory; empty: the test's own
-  std::string read_only;              // a folder that looks as if on a read-only file system
+  rlim_t file_bytes = RLIM_INFINITY;     // no file may become larger
+  rlim_t address_bytes = RLIM_INFINITY;  // of address space
+  std::string folder;                    // working directory; empty: the test's own
+  std::string read_only;                 // a folder that looks as if on a read-only file system
   std::vector<std::pair<std::string, std::string>> environment;
 };
 
@@ -116,6 +117,8 @@ class Running {
     if (!around.read_only.empty() && !mount_read_only(around.read_only)) ::_exit(125);
     const rlimit limit{around.file_bytes, around.file_bytes};
     ::setrlimit(RLIMIT_FSIZE, &limit);
+    const rlimit space{around.address_bytes, around.address_bytes};
+    ::setrlimit(RLIMIT_AS, &space);
     std::vector<char*> argv;
     for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);

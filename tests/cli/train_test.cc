@@ -21,8 +21,9 @@ Surroundings in(const std::string& folder) {
   return around;
 }
 
-const std::vector<std::string> kTrainKeys = {
-    "run", "steps", "tokens", "val_loss", "train_loss", "tokens_per_second", "diverged", "reason"};
+const std::vector<std::string> kTrainKeys = {"run",      "steps",      "tokens",
+                                             "val_loss", "train_loss", "tokens_per_second",
+                                             "diverged", "reason",     "state"};
 
 TEST(Train, LeavesARunThatExplainsItself) {
   const SmallRun small;
@@ -109,19 +110,6 @@ TEST(Train, TerminationSavesToo) {
   run.send(SIGTERM);
   EXPECT_EQ(run.wait().code, 75);
   EXPECT_EQ(real_fs().list(small.file("run/ckpt")).size(), 1u);
-}
-
-TEST(Train, ASecondCtrlCStopsAtOnce) {
-  const SmallRun small;
-  // An evaluation that takes minutes, so that the first request is still being answered.
-  Running run(small.train_line(
-      "run", {"--set", "eval.every=1", "--set", "data.kind=markov", "--set",
-              "data.val_tokens=100000000", "--set", "eval.tokens=0", "--set", "data.symbols=8"}));
-  ASSERT_TRUE(run.says("| loss ")) << run.err();
-  run.send(SIGINT);
-  ::usleep(100'000);
-  run.send(SIGINT);
-  EXPECT_EQ(run.wait().code, 130);
 }
 
 TEST(Train, ALossThatIsNotFiniteEndsWithTwentyAndTheStep) {

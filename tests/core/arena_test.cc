@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -172,6 +173,27 @@ TEST(Arena, TensorsOfAnotherDeviceAreNotItsOwn) {
   const Tensor x = empty({16});
   ASSERT_NE(x.raw(), nullptr);
   EXPECT_EQ(empty({16}, DType::kF32, DeviceKind::kMeta).raw(), nullptr);
+}
+
+// What is reserved is the memory of the largest step that is known, and no step moves it.
+TEST(Arena, ReservedMemoryIsThatOfEverySignature) {
+  Arena meta(DeviceKind::kMeta), arena(DeviceKind::kCpu);
+  for (const uint64_t signature : {1, 2}) {
+    ArenaScope scope(meta, signature);
+    step(DeviceKind::kMeta, signature == 1 ? kBig : 2 * kBig);
+  }
+  arena.adopt(meta);
+  arena.reserve();
+  std::vector<void*> large, small;
+  {
+    ArenaScope scope(arena, 2);
+    large = step(DeviceKind::kCpu, 2 * kBig);
+  }
+  {
+    ArenaScope scope(arena, 1);
+    small = step();
+  }
+  EXPECT_EQ(std::min(large[0], large[1]), std::min(small[0], small[1])) << "the slab's beginning";
 }
 
 }  // namespace

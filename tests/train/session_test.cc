@@ -216,7 +216,7 @@ TEST(Loop, StopsAtALossThatIsNotFinite) {
   Session s = create_session(real_fs(), folder / "run.toml", {"checkpoint.every=1"}, folder / "a");
   w.stop_after = 2;
   run(s, w);
-  w.stop.store(0);
+  w.stop.clear();
   s.trainer->model().parameters().flat_weights().data<float>()[1] = std::nanf("");
   const RunOutcome o = run(s, w);
   EXPECT_EQ(o.end, RunEnd::kDiverged);

@@ -2,7 +2,6 @@
 // remembers.
 #pragma once
 
-#include <atomic>
 #include <string>
 #include <vector>
 
@@ -83,7 +82,7 @@ inline Snapshot snapshot(Trainer& t) {
 // Remembers losses and rates, and asks for a stop after a step.
 class Watcher final : public Observer {
  public:
-  std::atomic<int> stop{0};
+  StopRequests stop;
   int64_t stop_after = -1;
   std::vector<double> losses, rates;
   std::vector<int64_t> saved, evaluated;
@@ -92,7 +91,7 @@ class Watcher final : public Observer {
   void on_step(const Trainer&, const StepResult& r, double) override {
     losses.push_back(r.loss);
     rates.push_back(r.rate);
-    if (r.step == stop_after) stop.store(1);
+    if (r.step == stop_after) stop.ask_stop();
   }
   void on_checkpoint(int64_t step, const std::string&) override { saved.push_back(step); }
   void on_eval(const Trainer&, const Evaluation& e) override { evaluated.push_back(e.step); }

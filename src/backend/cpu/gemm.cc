@@ -172,6 +172,7 @@ struct Plan {
 
 void run(dnnl_primitive_t primitive, const dnnl_exec_arg_t* args, int n) {
   const dnnl_status_t s = dnnl_primitive_execute(primitive, stream().get(), n, args);
+  if (s == dnnl_out_of_memory) throw MemoryError("not enough memory for a product in oneDNN");
   if (s != dnnl_success) throw Error(fmt::format("gemm: oneDNN returned status {}", int(s)), 1);
 }
 
@@ -267,6 +268,10 @@ Plan& plan_for(const Key& key) {
       plan = Planner(key).make();
     } catch (const dnnl::error& e) {
       plans.erase(key);
+      if (e.status == dnnl_out_of_memory) {
+        throw MemoryError(fmt::format("not enough memory for a product of {} x {} x {} in oneDNN",
+                                      key.m, key.n, key.k));
+      }
       throw DeviceError(fmt::format("gemm: oneDNN {} has no {} product of {} x {} x {}: {}",
                                     onednn_version(), name_of(key.in), key.m, key.n, key.k,
                                     e.what()));
