@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "small_session.h"
-#include "train/checkpoint_files.h"
+#include "train/checkpoint_store.h"
 #include "train/state_hash.h"
 
 namespace keel::test {

@@ -13,6 +13,7 @@
 #include "io/temp_dir.h"
 #include "small_run.h"
 #include "train/checkpoint.h"
+#include "train/checkpoint_store.h"
 #include "train/state_hash.h"
 
 namespace keel::test {
@@ -91,7 +92,7 @@ inline void check_resume(const PairRow& row) {
     hashes = unbroken_hashes(run, dir.path());
   }
   const Threads in_force(one_first ? 2 : 1);
-  for (const CheckpointFolder& saved : list_checkpoints(real_fs(), dir.path())) {
+  for (const CheckpointEntry& saved : list_checkpoints(real_fs(), dir.path())) {
     SmallRun run(kResumeRun, sets, compute);
     load_trainer(load_checkpoint(saved.path), *run);
     for (size_t step = static_cast<size_t>(saved.step);; ++step) {
