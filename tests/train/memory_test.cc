@@ -1,10 +1,10 @@
 // Memory is planned against what there is, taken before the first step, and named when it is short.
 #include "core/memory.h"
-#include "core/named_memory.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include "core/named_memory.h"
 #include "harness/expect_error.h"
 #include "harness/sanitized.h"
 #include "io/temp_dir.h"
