@@ -40,6 +40,7 @@ std::string hash_of(int64_t step, int64_t sequences, std::vector<Part> parts) {
 
 Part part_of(std::string_view kind, const std::string& name, const Tensor& t) {
   std::vector<int64_t> shape;
+  shape.reserve(static_cast<size_t>(t.shape().axes()));
   for (int i = 0; i < t.shape().axes(); ++i) shape.push_back(t.shape()[i]);
   const char* dtype = t.dtype() == DType::kF32 ? "F32" : t.dtype() == DType::kBf16 ? "BF16" : "I32";
   const Tensor here = moved_to(t, DeviceKind::kCpu);
