@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "cli/commands.h"
 #include "cli/hand_over.h"
 #include "cli/output.h"
 #include "cli/rig.h"
+#include "core/clock.h"
 #include "lab/text.h"
 #include "train/batch_ramp.h"
 #include "train/environment.h"
@@ -21,11 +20,6 @@ struct Probe {
   double tokens_per_second = 0;
   double seconds = 0;  // of the whole run, evaluations included
 };
-
-double seconds_now() {
-  const auto t = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(t).count();
-}
 
 // Times a few steps, and an evaluation over a few batches; both are then scaled up.
 Probe probe(PlannedConfig planned) {

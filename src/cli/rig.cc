@@ -1,10 +1,10 @@
 #include "cli/rig.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "config/load.h"
+#include "core/clock.h"
 #include "core/parallel.h"
 #include "train/environment.h"
 
@@ -16,11 +16,6 @@ std::unique_ptr<Dataset> open_data(const RunConfig& c) {
                                 .vocab = c.model.vocab,
                                 .seed = c.data_seed(),
                                 .lanes = c.sequences()});
-}
-
-double seconds_now() {
-  const auto t = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(t).count();
 }
 
 }  // namespace

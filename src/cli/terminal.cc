@@ -3,24 +3,19 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "cli/output.h"
+#include "core/clock.h"
 #include "lab/text.h"
 
 namespace keel {
 namespace {
 
 constexpr double kMemorySeconds = 0.5;
-
-double monotonic_seconds() {
-  const auto t = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(t).count();
-}
 
 std::string indented(std::string_view text) {
   std::string out = "  | ";
@@ -89,7 +84,7 @@ void Terminal::heed_requests() {
 
 void Terminal::on_step(const Trainer& trainer, const StepResult& r, double seconds) {
   heed_requests();
-  const double now = monotonic_seconds();
+  const double now = seconds_now();
   if (now - memory_read_at_ > kMemorySeconds) {
     memory_read_at_ = now;
     memory_bytes_ = process_bytes("VmRSS");

@@ -2,23 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <limits>
+
+#include "core/clock.h"
 
 namespace keel {
 namespace {
 
 thread_local const StopRequests* heeded = nullptr;
 
-double steady_seconds() {
-  const auto t = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(t).count();
-}
-
 }  // namespace
 
 void StopRequests::limit(double seconds, const std::string& what) {
-  const double end = steady_seconds() + seconds;
+  const double end = seconds_now() + seconds;
   if (end_ != 0 && end_ <= end) return;
   end_ = end;
   what_ = what;
@@ -36,7 +32,7 @@ std::string StopRequests::reason() const {
 }
 
 double StopRequests::seconds_left() const {
-  return end_ == 0 ? std::numeric_limits<double>::infinity() : end_ - steady_seconds();
+  return end_ == 0 ? std::numeric_limits<double>::infinity() : end_ - seconds_now();
 }
 
 StopScope::StopScope(const StopRequests& requests) : outer_(heeded) { heeded = &requests; }

@@ -121,8 +121,8 @@ CheckpointInRun find_in_run(Fs& fs, const std::string& folder) {
   throw DataError(fmt::format("{}: not a checkpoint of a run", folder));
 }
 
-std::optional<LoadedFrom> newest_verified(Fs& fs, const std::string& run,
-                                          std::vector<Skipped>& skipped) {
+std::optional<LoadedCheckpoint> newest_verified(Fs& fs, const std::string& run,
+                                                std::vector<Skipped>& skipped) {
   const std::vector<CheckpointEntry> entries = list_checkpoints(fs, run);
   for (auto e = entries.rbegin(); e != entries.rend(); ++e) {
     LoadedCheckpoint loaded;

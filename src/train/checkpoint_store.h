@@ -35,8 +35,6 @@ struct CheckpointInRun {
 };
 CheckpointInRun find_in_run(Fs& fs, const std::string& folder);
 
-using LoadedFrom = LoadedCheckpoint;
-
 struct Skipped {
   std::string path;
   std::string reason;
@@ -44,10 +42,10 @@ struct Skipped {
 
 // The newest checkpoint of which every byte verifies; appends the newer ones that do not to
 // `skipped`, newest first.
-std::optional<LoadedFrom> newest_verified(Fs& fs, const std::string& run,
-                                          std::vector<Skipped>& skipped);
+std::optional<LoadedCheckpoint> newest_verified(Fs& fs, const std::string& run,
+                                                std::vector<Skipped>& skipped);
 struct NewestCheckpoint {
-  std::optional<LoadedFrom> found;  // empty when none verifies
+  std::optional<LoadedCheckpoint> found;  // empty when none verifies
   std::vector<Skipped> skipped;
 };
 // The same of the operating system's files.

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "core/clock.h"
 #include "core/device_memory.h"
 #include "core/error.h"
 #include "train/checkpoint.h"
@@ -18,11 +18,6 @@ namespace keel {
 namespace {
 
 constexpr size_t kRecent = 20;
-
-double seconds_now() {
-  const auto t = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(t).count();
-}
 
 // A last update can overflow though its loss and gradient were finite.
 bool all_finite(const Tensor& weights) {

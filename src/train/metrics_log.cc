@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <set>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "io/fs.h"
 
@@ -16,11 +16,6 @@ namespace {
 
 constexpr const char* kAfterStep = "after_step";
 constexpr double kCommitSeconds = 1, kRetrySeconds = 5;
-
-double seconds_now() {
-  const auto t = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(t).count();
-}
 
 std::string store_name(int number) {
   return number == 1 ? "metrics.db" : fmt::format("metrics-{}.db", number);

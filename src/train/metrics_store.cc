@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -11,8 +10,6 @@
 
 namespace keel {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int kSchemaVersion = 1;
 constexpr const char* kSchema = R"(
@@ -183,7 +180,6 @@ struct MetricsWriter::Impl {
     void commit() {
       if (in_transaction) db.run("COMMIT");
       in_transaction = false;
-      committed = Clock::now();
     }
     int64_t id_of(std::string_view name) {
       if (const auto it = ids.find(name); it != ids.end()) return it->second;
@@ -201,17 +197,15 @@ struct MetricsWriter::Impl {
     Statement meta{db, "INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)"};
     std::map<std::string, int64_t, std::less<>> ids;
     bool in_transaction = false;
-    Clock::time_point committed = Clock::now();
   };
 
-  // Does f(store); the first error ends the store and becomes the warning.
+  // Does f(store); the first error ends the store and is kept.
   template <class F>
   void attempt(F f) {
     if (store == nullptr) return;
     try {
       f(*store);
     } catch (const DataError& e) {
-      warning = fmt::format("{}; no more metrics are written", e.what());
       failed(e);
       store->roll_back();
       store.reset();
@@ -230,7 +224,7 @@ struct MetricsWriter::Impl {
   }
 
   std::unique_ptr<Store> store;
-  std::string warning, failure;
+  std::string failure;
   bool no_space = false;
 };
 
@@ -238,7 +232,6 @@ MetricsWriter::MetricsWriter(const std::string& path) : impl_(std::make_unique<I
   try {
     impl_->store = std::make_unique<Impl::Store>(path);
   } catch (const DataError& e) {
-    impl_->warning = fmt::format("{}; no metrics are written", e.what());
     impl_->failed(e);
   }
 }
@@ -275,12 +268,6 @@ void MetricsWriter::meta(std::string_view key, std::string_view value) {
   impl_->insert([&](auto& s) { s.meta.bind(key).bind(value).run(); });
 }
 
-void MetricsWriter::end_step() {
-  impl_->attempt([](auto& s) {
-    if (Clock::now() - s.committed >= std::chrono::seconds(1)) s.commit();
-  });
-}
-
 void MetricsWriter::commit() {
   impl_->attempt([](auto& s) { s.commit(); });
 }
@@ -291,8 +278,6 @@ void MetricsWriter::flush() {
     s.db.run("PRAGMA wal_checkpoint(PASSIVE)");
   });
 }
-
-std::string MetricsWriter::take_warning() { return std::exchange(impl_->warning, {}); }
 
 bool MetricsWriter::failed() const { return impl_->store == nullptr; }
 

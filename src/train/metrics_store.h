@@ -1,7 +1,7 @@
 // Numbers of a run in one SQLite file (WAL, so that reports can read while training writes). The
 // tables are documented in docs/metrics.md. A store that cannot be written never stops training:
-// the writer does not throw, and take_warning() says once what is wrong. metrics_log.h goes on in
-// another store then.
+// the writer does not throw, and failure() says what is wrong. metrics_log.h goes on in another
+// store then.
 #pragma once
 
 #include <cstdint>
@@ -33,15 +33,11 @@ class MetricsWriter {
   void event(int64_t step, double time, std::string_view kind, std::string_view text);
   void meta(std::string_view key, std::string_view value);
 
-  // Commits when the last commit is a second or more ago; call it after each step.
-  void end_step();
   void commit();
   // Commits and brings everything to disk; call it before a checkpoint is saved.
   void flush();
 
-  // The first failure since the last call, or empty. After a failure nothing more is written, and
-  // what was not yet committed is not in the store.
-  std::string take_warning();
+  // After a failure nothing more is written, and what was not yet committed is not in the store.
   bool failed() const;
   // Why, empty while all is well; and whether it was for want of space or an I/O error, so that the
   // store is sound and may be written again later.

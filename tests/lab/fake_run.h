@@ -47,7 +47,7 @@ inline void write_fake_step(MetricsWriter& store, const FakeRun& fake, int64_t s
     store.metric(step, fmt::format("attn_entropy/layer{:02}", layer), 4.5 - 0.3 * height);
   }
   if (step % 50 == 0) store.eval(step, "val_loss", loss + 0.05);
-  store.end_step();
+  store.commit();
 }
 
 // Writes a run at `path`, which must not exist, and returns `path`.
