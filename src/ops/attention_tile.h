@@ -101,12 +101,14 @@ struct Tile {
   }
 };
 
-// out[kTile, width] = the rows, 0 beyond columns; width is a multiple of kLanes.
+// out[kTile, width] = the rows, 0 beyond columns; width is a multiple of kLanes, maybe of more.
 template <class T>
 void pack(Rows<const T> x, int64_t rows, int64_t columns, int64_t width, float scale, float* out) {
+  const int64_t written = round_up(columns, kLanes);
   for (int64_t i = 0; i < rows; ++i, out += width) {
     for_lanes(columns,
               [&](int64_t c, int n) { store(out + c, load_n(x.at(i) + c, n) * Vec(scale)); });
+    std::fill_n(out + written, width - written, 0.0f);
   }
 }
 // out[width, kTile] = scale times the transpose of x[rows, width]; 0 for rows up to the next

@@ -304,6 +304,25 @@ TEST(LearnedScale, MayBeShared) {
   EXPECT_NEAR(one.grad.data<float>()[0], g[0] + g[1], 1e-4);
 }
 
+// Heads that do not fill their working memory are padded with zeros, whatever lay there before.
+TEST(LearnedScale, ItsGradientKnowsNothingOfWhatRanBefore) {
+  const auto gradient = [](int64_t head_dim, float size) {
+    Slot theta;
+    AttentionArgs a;
+    a.log_scale = Var(from_host({2}, std::vector<float>{0.1f, -0.1f}), &theta);
+    std::vector<float> wide(static_cast<size_t>(2 * 70 * 2 * head_dim));
+    for (size_t i = 0; i < wide.size(); ++i) wide[i] = size * std::sin(static_cast<float>(i));
+    const Tensor x = from_host({2, 70, 2, head_dim}, wide);
+    backward(attention(x, x, x, a).o, x);
+    return to_host(theta.grad);
+  };
+  for (const int64_t head_dim : {4, 8, 12, 20, 24, 40}) {
+    const std::vector<float> before = gradient(head_dim, 0.5f);
+    gradient(64, 30.0f);
+    EXPECT_EQ(gradient(head_dim, 0.5f), before) << head_dim;
+  }
+}
+
 // The weights of a row do not change when all its scores move together.
 TEST(DistanceBias, OfAConstantIsNothing) {
   const Fixture f;
