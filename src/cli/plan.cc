@@ -55,6 +55,7 @@ Json plan_json(const Plan& plan) {
   Json j = Json::object();
   j.set("parameters", plan.parameters).set("bytes", std::move(bytes));
   j.set("flops_per_token", plan.flops_per_token).set("flops_per_update", plan.update_flops);
+  j.set("checkpoint_copy_bytes", plan.copy_bytes);
   return j;
 }
 
@@ -78,6 +79,7 @@ std::string plan_text(const PlannedConfig& planned) {
   out += "memory\n" + memory_line("weights", p.bytes.weights) +
          memory_line("gradients", p.bytes.gradients) + memory_line("optimizer", p.bytes.optimizer) +
          memory_line("activations", p.bytes.activations) +
+         memory_line("checkpoint copy", p.copy_bytes) +
          memory_line("working memory", p.other_bytes + p.working_bytes) +
          memory_line("total", p.total_bytes());
   const uint64_t available = memory_available_bytes();

@@ -55,9 +55,11 @@ void say_start(Terminal& terminal, const Session& s, const StopRequests& request
   say_settings(terminal, s);
   const MemoryUse& b = s.plan.bytes;
   terminal.say(fmt::format(
-      "model: {} parameters; memory: {} (weights {}, gradients {}, optimizer {}, activations {})",
+      "model: {} parameters; memory: {} (weights {}, gradients {}, optimizer {}, activations {}, "
+      "copy for checkpoints {})",
       grouped(s.plan.parameters), short_bytes(s.plan.total_bytes()), short_bytes(b.weights),
-      short_bytes(b.gradients), short_bytes(b.optimizer), short_bytes(b.activations)));
+      short_bytes(b.gradients), short_bytes(b.optimizer), short_bytes(b.activations),
+      short_bytes(s.plan.copy_bytes)));
   const Dataset& data = *s.data;
   std::string text =
       data.train_tokens() > 0 ? grouped(data.train_tokens()) + " tokens" : "endless tokens";
@@ -191,8 +193,7 @@ int train(Session& s, Terminal& terminal, const StopSignals& signals, bool json)
   {
     Recorder recorder(*s.dir, real_fs(), *s.trainer, s.resumed_at,
                       [&](const std::string& text) { terminal.warn(text); });
-    RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&recorder, &terminal},
-                 signals.requests());
+    RunLoop loop(s, real_fs(), {&recorder, &terminal}, signals.requests());
     terminal.switch_lines_on(signals.hangups());
     outcome = loop.run();
   }

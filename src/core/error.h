@@ -38,7 +38,13 @@ struct MemoryError final : Error {
 };
 // Writing failed: disk full, read-only, I/O error.
 struct IoError final : Error {
-  explicit IoError(const std::string& what) : Error(what, 74) {}
+  explicit IoError(const std::string& what, bool no_room = false)
+      : Error(what, 74), no_room_(no_room) {}
+  // Whether there is no room on the disk or in a quota: the same can succeed later.
+  bool no_room() const { return no_room_; }
+
+ private:
+  bool no_room_;
 };
 
 }  // namespace keel

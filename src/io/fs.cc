@@ -20,7 +20,9 @@ namespace {
 constexpr size_t kReadBytes = size_t{1} << 18;
 
 [[noreturn]] void fail_write(const char* operation, const std::string& path, int error) {
-  throw IoError(fmt::format("{}: cannot {}: {}", path, operation, strerror(error)));
+  // EFBIG: a limit of the process on the size of files (RLIMIT_FSIZE).
+  const bool no_room = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  throw IoError(fmt::format("{}: cannot {}: {}", path, operation, strerror(error)), no_room);
 }
 
 [[noreturn]] void fail_read(const char* operation, const std::string& path, int error) {
@@ -109,6 +111,11 @@ class RealFs final : public Fs {
     if (fd.get() < 0) fail_write("open the folder", path, errno);
     // EINVAL: a file system whose folders cannot be synced has nothing more to offer.
     if (::fsync(fd.get()) != 0 && errno != EINVAL) fail_write("sync the folder", path, errno);
+  }
+  void sync_file(const std::string& path) override {
+    const Descriptor fd(retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+    if (fd.get() < 0) fail_write("open", path, errno);
+    if (::fsync(fd.get()) != 0) fail_write("sync", path, errno);
   }
   bool exists(const std::string& path) override {
     struct stat s;

@@ -36,6 +36,8 @@ class Fs {
   virtual void remove_file(const std::string& path) = 0;
   virtual void remove_dir(const std::string& path) = 0;
   virtual void sync_dir(const std::string& path) = 0;
+  // Brings to disk what others have written to a file.
+  virtual void sync_file(const std::string& path) = 0;
 
   virtual bool exists(const std::string& path) = 0;
   virtual bool is_dir(const std::string& path) = 0;   // also a link to a folder

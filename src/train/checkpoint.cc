@@ -11,57 +11,31 @@
 namespace keel {
 namespace {
 
-const char* dtype_name(DType t) {
-  return t == DType::kF32 ? "F32" : t == DType::kBf16 ? "BF16" : "I32";
-}
-
-std::vector<int64_t> extents(const Shape& s) {
-  std::vector<int64_t> out;
-  out.reserve(static_cast<size_t>(s.axes()));
-  for (int i = 0; i < s.axes(); ++i) out.push_back(s[i]);
-  return out;
-}
-
-CheckpointTensor described(const std::string& name, const Tensor& t) {
-  return {name, dtype_name(t.dtype()), extents(t.shape()), t.raw(), t.bytes()};
-}
-
 void copy_in(const SafetensorsFile& file, const std::string& name, const Tensor& t) {
   if (t.device() == DeviceKind::kCpu) {
-    file.copy_to(name, dtype_name(t.dtype()), extents(t.shape()), t.raw());
+    file.copy_to(name, safetensors_name(t.dtype()), extents(t.shape()), t.raw());
     return;
   }
   const Tensor host = persistent(t.shape(), t.dtype(), DeviceKind::kCpu, "a checkpoint's tensor");
-  file.copy_to(name, dtype_name(t.dtype()), extents(t.shape()), host.raw());
+  file.copy_to(name, safetensors_name(t.dtype()), extents(t.shape()), host.raw());
   write(t, host.raw());
 }
 
 }  // namespace
 
-std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
-                         const CheckpointNumbers& numbers, const std::string& config) {
+CheckpointContent checkpoint_content(const Trainer& trainer, const CheckpointState& state,
+                                     const CheckpointNumbers& numbers, const std::string& config) {
   CheckpointContent content;
   content.step = trainer.steps_done();
-  std::vector<Tensor> held;  // what lies on another device, until it is written
-  const auto here = [&](const Tensor& t) {
-    return held.emplace_back(moved_to(t, DeviceKind::kCpu));
-  };
-  for (const Parameter& p : trainer.model().parameters().list()) {
-    content.model.push_back(described(p.name, here(p.weight)));
-  }
-  for (const Parameters::Buffer& b : trainer.model().parameters().buffers()) {
-    content.model.push_back(described(b.name, here(b.tensor)));
-  }
-  for (const StateTensor& s : trainer.state()) {
-    content.state.push_back(described(s.name, here(s.tensor)));
-  }
+  content.model = state.model();
+  content.state = state.state();
   content.files = {{"config.toml", config}, {"tokenizer.json", trainer.data().tokenizer().save()}};
   content.extra.set("loss", numbers.loss);
   content.extra.set("grad_norm", numbers.grad_norm);
   content.extra.set("sequences", trainer.sequences_in(trainer.steps_done()));
   content.extra.set("vocab", trainer.model().vocab());
   content.extra.set("data", trainer.data().fingerprint());
-  return save_checkpoint(fs, run, content);
+  return content;
 }
 
 void load_weights(const SafetensorsFile& file, Decoder& model) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "train/checkpoint_files.h"
+#include "train/checkpoint_state.h"
 #include "train/trainer.h"
 
 namespace keel {
@@ -13,10 +14,10 @@ struct CheckpointNumbers {
   double loss = 0, grad_norm = 0;  // of the step that the checkpoint was made after
 };
 
-// Writes RUN/ckpt/step-NNNNNNNN and returns its path. `config` is the resolved TOML. Throws as
-// save_checkpoint does.
-std::string save_trainer(Fs& fs, const std::string& run, const Trainer& trainer,
-                         const CheckpointNumbers& numbers, const std::string& config);
+// What a checkpoint of the trainer as it is now holds: the tensors of `state`, which was taken just
+// now, and their pointers. `config` is the resolved TOML.
+CheckpointContent checkpoint_content(const Trainer& trainer, const CheckpointState& state,
+                                     const CheckpointNumbers& numbers, const std::string& config);
 
 // Weights, state and step of a checkpoint into a trainer of the same config. DataError naming file
 // and tensor when it belongs to another model. `changed`: the config has been changed since, so

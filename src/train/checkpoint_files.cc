@@ -207,10 +207,8 @@ std::optional<int64_t> first_nonfinite(const CheckpointTensor& t) {
 std::string save_checkpoint(Fs& fs, const std::string& run, const CheckpointContent& content) {
   check_content(content);
   const std::string root = checkpoint_root(run);
-  if (!fs.exists(root)) {
-    fs.make_dir(root);
-    fs.sync_dir(run);
-  }
+  if (!fs.exists(root)) fs.make_dir(root);
+  fs.sync_dir(run);  // each time: whether an earlier one reached the disk is not known
   std::string final_path = join_path(root, checkpoint_name(content.step));
   const std::string temporary = fmt::format("{}{}{}", final_path, kTemporary, random_suffix());
   try {

@@ -63,6 +63,12 @@ void CheckpointConfig::fields(Fields& f) {
   f("keep", keep, "newest checkpoints that stay; 0: all", at_least(0));
   f("keep_every", keep_every,
     "checkpoints whose step is a multiple of this stay for good, too; 0: none", at_least(0));
+  f("async", async,
+    "written from a copy of the state while training goes on; false: training waits");
+  f("on_disk_full", on_disk_full,
+    "when there is no room for a checkpoint: continue (warn, try again after the next interval), "
+    "pause (wait until there is), stop (exit 74)",
+    one_of({"continue", "pause", "stop"}));
 }
 
 void CheckpointConfig::validate(Errors& errors) const {

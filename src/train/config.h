@@ -43,6 +43,11 @@ struct EvalConfig final : Config {
 
 struct CheckpointConfig final : Config {
   int64_t every = 1000, keep = 3, keep_every = 0;
+  bool async = true;
+  std::string on_disk_full = "continue";
+  // Whether checkpoints are written beside the training, from a copy. With one save only, at the
+  // end, there is nothing to write it beside.
+  bool writes_beside() const { return async && every > 0; }
   void fields(Fields& f) override;
   void validate(Errors& errors) const override;
 };

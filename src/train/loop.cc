@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "core/clock.h"
-#include "core/device_memory.h"
 #include "core/error.h"
-#include "train/checkpoint.h"
-#include "train/checkpoint_store.h"
 #include "train/generate.h"
 #include "train/metric_names.h"
 #include "train/metrics_log.h"
@@ -18,13 +17,8 @@ namespace keel {
 namespace {
 
 constexpr size_t kRecent = 20;
-
-// A last update can overflow though its loss and gradient were finite.
-bool all_finite(const Tensor& weights) {
-  std::vector<float> buffer;
-  const std::span<const float> w = host_values(weights, buffer);
-  return std::all_of(w.begin(), w.end(), [](float x) { return std::isfinite(x); });
-}
+constexpr std::chrono::milliseconds kNap{50};
+constexpr int kNapsBetweenTries = 20;
 
 // Before one was measured: at the pace of a slow disk.
 double seconds_to_save(const MemoryUse& m) {
@@ -42,23 +36,26 @@ std::string nonfinite_reason(const StepResult& r) {
 
 }  // namespace
 
-RunLoop::RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
-                 std::vector<Observer*> observers, StopRequests& requests)
-    : trainer_(trainer),
-      dir_(dir),
-      fs_(fs),
-      config_text_(std::move(config)),
+RunLoop::RunLoop(Session& session, Fs& fs, std::vector<Observer*> observers, StopRequests& requests)
+    : trainer_(*session.trainer),
+      dir_(*session.dir),
       observers_(std::move(observers)),
       requests_(requests),
-      longest_save_(seconds_to_save(trainer.memory())),
-      saved_at_(trainer.steps_done()) {
-  if (trainer.steps_done() > 0) read_past();
+      saver_(fs, dir_.path(), *session.checkpoint,
+             {session.config.checkpoint.keep, session.config.checkpoint.keep_every},
+             session.config_text),
+      longest_save_(seconds_to_save(trainer_.memory())),
+      saved_at_(trainer_.steps_done()) {
+  if (trainer_.steps_done() > 0) read_past();
   keep_time_back();
 }
 
-// Of a time that is limited, half as much again as a step and a save have taken so far, and a
-// second for the end of the process.
-void RunLoop::keep_time_back() { requests_.keep_back(1.5 * (longest_step_ + longest_save_) + 1); }
+// Of a time that is limited, half as much again as a step and a save (and one under way before it)
+// have taken so far, and a second for the end of the process.
+void RunLoop::keep_time_back() {
+  const int saves = saver_.pending() ? 2 : 1;
+  requests_.keep_back(1.5 * (longest_step_ + saves * longest_save_) + 1);
+}
 
 // What takes long and is no step. Cut off by a stop, it counts as not begun.
 template <class F>
@@ -154,29 +151,82 @@ void RunLoop::sample() {
       sampled_at_ = trainer_.steps_done();
       tell([&](Observer& o) { o.on_sample(sampled_at_, text); });
     } catch (const MemoryError& e) {
-      tell([&](Observer& o) {
-        o.on_event(trainer_.steps_done(), "warning", fmt::format("no sample: {}", e.what()));
-      });
+      warn(fmt::format("no sample: {}", e.what()));
     }
   });
 }
 
-void RunLoop::save() {
+// A last update can overflow though its loss and gradient were finite.
+void RunLoop::begin_save() {
   if (saved_at_ == trainer_.steps_done()) return;
-  if (!all_finite(trainer_.model().parameters().flat_weights())) {
-    lost_ = fmt::format("a weight is not finite after step {}", trainer_.steps_done());
+  end_save(true);
+  const int64_t step = trainer_.steps_done();
+  tell([&](Observer& o) { o.before_checkpoint(step); });
+  if (const auto bad = saver_.begin(trainer_, {last_.loss, last_.grad_norm}); !bad.empty()) {
+    lost_ = fmt::format("{} after step {}", bad, step);
     return;
   }
-  saved_at_ = trainer_.steps_done();
-  tell([&](Observer& o) { o.before_checkpoint(saved_at_); });
-  const double begin = seconds_now();
-  const std::string path =
-      save_trainer(fs_, dir_.path(), trainer_, {last_.loss, last_.grad_norm}, config_text_);
-  const CheckpointConfig& c = trainer_.config().checkpoint;
-  rotate_checkpoints(fs_, dir_.path(), {c.keep, c.keep_every}, path);
-  longest_save_ = std::max(longest_save_, seconds_now() - begin);
+  saved_at_ = step;
   keep_time_back();
-  tell([&](Observer& o) { o.on_checkpoint(saved_at_, path); });
+  end_save(false);
+}
+
+void RunLoop::note_saved(const SavedCheckpoint& saved) {
+  longest_save_ = std::max(longest_save_, saved.seconds);
+  keep_time_back();
+  tell([&](Observer& o) { o.on_checkpoint(saved.step, saved.path); });
+}
+
+// Hears what became of the save under way, if it has ended or shall be waited for.
+void RunLoop::end_save(bool wait) {
+  try {
+    if (const auto saved = saver_.collect(wait)) note_saved(*saved);
+  } catch (const IoError& e) {
+    if (!e.no_room()) throw;
+    no_room(e);
+  }
+}
+
+void RunLoop::warn(const std::string& text) {
+  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "warning", text); });
+}
+
+void RunLoop::no_room(const IoError& error) {
+  const RunConfig& c = trainer_.config();
+  if (c.checkpoint.on_disk_full == "pause") return wait_for_room(error);
+  const bool last = ending_ || saved_at_ >= c.train.steps;
+  if (last || c.checkpoint.on_disk_full == "stop") throw error;
+  warn(
+      fmt::format("step {} is not saved: {}; the checkpoint before it stands, the next save is "
+                  "tried when it is due",
+                  saved_at_, error.what()));
+  saved_at_ = -1;
+}
+
+// The same save again and again; a stop ends the waiting, and with it the run.
+void RunLoop::wait_for_room(const IoError& error) {
+  warn(fmt::format("{}; paused after step {} until there is room", error.what(),
+                   trainer_.steps_done()));
+  while (!requests_.stop_wanted()) {
+    for (int i = 0; i < kNapsBetweenTries && !requests_.stop_wanted(); ++i) {
+      std::this_thread::sleep_for(kNap);
+    }
+    saver_.begin_again();
+    try {
+      return note_saved(*saver_.collect(true));
+    } catch (const IoError& e) {
+      if (!e.no_room()) throw;
+    }
+  }
+  throw error;
+}
+
+// The state as it is now, after which no step follows.
+void RunLoop::last_save() {
+  end_save(true);
+  ending_ = true;
+  begin_save();
+  end_save(true);
 }
 
 RunOutcome RunLoop::outcome(RunEnd end, std::string reason) const {
@@ -196,6 +246,11 @@ RunOutcome RunLoop::outcome(RunEnd end, std::string reason) const {
 }
 
 RunOutcome RunLoop::diverged() {
+  try {
+    end_save(true);
+  } catch (const IoError& e) {
+    warn(e.what());  // that the run has diverged is worse
+  }
   tell([&](Observer& o) { o.on_event(trainer_.steps_done(), metric_name::kDivergedEvent, lost_); });
   return outcome(RunEnd::kDiverged, lost_);
 }
@@ -203,10 +258,11 @@ RunOutcome RunLoop::diverged() {
 // What is due after a step, or was asked for; a stop ends it.
 void RunLoop::between_steps() {
   const RunConfig& c = trainer_.config();
+  end_save(false);
   if (!requests_.stop_wanted() && due(c.eval.every)) evaluate();
   if (!requests_.stop_wanted() && due(c.sample.every > 0 ? c.sample.every : c.eval.every)) sample();
   const bool asked = requests_.take_save();
-  if (!requests_.stop_wanted() && (asked || due(c.checkpoint.every))) save();
+  if (!requests_.stop_wanted() && (asked || due(c.checkpoint.every))) begin_save();
 }
 
 bool RunLoop::lost_progress() const {
@@ -238,7 +294,7 @@ RunOutcome RunLoop::run() {
   if (end != RunEnd::kStopped) evaluate();
   if (!evaluated()) end = RunEnd::kStopped;
   if (end != RunEnd::kStopped && !requests_.stop_wanted() && last_.step > 0) sample();
-  save();
+  last_save();
   if (!lost_.empty()) return diverged();
   if (end == RunEnd::kStopped) reason = requests_.reason();
   if (end == RunEnd::kEarly) {

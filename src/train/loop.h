@@ -9,7 +9,8 @@
 #include "core/stop.h"
 #include "io/fs.h"
 #include "train/observer.h"
-#include "train/run_dir.h"
+#include "train/saver.h"
+#include "train/session.h"
 
 namespace keel {
 
@@ -31,12 +32,13 @@ struct RunOutcome {
 
 class RunLoop {
  public:
-  // `config`: resolved TOML, kept in every checkpoint. `requests`: a stop ends the run after the
-  // step under way, and cuts an evaluation or sample off, which is then due again on resume. A run
-  // that goes on takes its last losses and evaluations from the run's metrics.
-  RunLoop(Trainer& trainer, const RunDir& dir, Fs& fs, std::string config,
-          std::vector<Observer*> observers, StopRequests& requests);
-  // Throws IoError when a checkpoint cannot be saved; the run can then be resumed from the last.
+  // `requests`: a stop ends the run after the step under way, and cuts an evaluation or sample off,
+  // which is then due again on resume. A run that goes on takes its last losses and evaluations
+  // from the run's metrics. `fs`: where checkpoints are saved, by another thread with
+  // checkpoint.async.
+  RunLoop(Session& session, Fs& fs, std::vector<Observer*> observers, StopRequests& requests);
+  // Throws IoError when a checkpoint cannot be saved, for want of room as checkpoint.on_disk_full
+  // says; the run can then be resumed from the last.
   RunOutcome run();
 
  private:
@@ -47,7 +49,13 @@ class RunLoop {
   void note_evaluation(double loss);
   void evaluate();
   void sample();
-  void save();
+  void begin_save();
+  void end_save(bool wait);
+  void note_saved(const SavedCheckpoint& saved);
+  void no_room(const IoError& error);
+  void wait_for_room(const IoError& error);
+  void warn(const std::string& text);
+  void last_save();
   bool due(int64_t every) const;
   bool lost_progress() const;
   RunOutcome outcome(RunEnd end, std::string reason) const;
@@ -63,10 +71,9 @@ class RunLoop {
 
   Trainer& trainer_;
   const RunDir& dir_;
-  Fs& fs_;
-  std::string config_text_;
   std::vector<Observer*> observers_;
   StopRequests& requests_;
+  Saver saver_;
   std::string lost_;  // what is not finite; empty: all is well
   StepResult last_;
   std::vector<double> recent_;  // losses of the last 20 steps, a ring
@@ -76,6 +83,7 @@ class RunLoop {
   int64_t tokens_here_ = 0;
   std::optional<double> val_loss_, best_;
   int64_t evaluated_at_ = -1, sampled_at_ = -1, saved_at_ = -1, worse_ = 0;
+  bool ending_ = false;  // no later step will save
 };
 
 }  // namespace keel

@@ -68,6 +68,18 @@ std::vector<std::string> metrics_stores(const std::string& run) {
   return paths;
 }
 
+// Committed rows are in the write-ahead log until SQLite moves them into the store.
+void sync_metrics(Fs& fs, const std::string& run) noexcept {
+  try {
+    for (const std::string& path : metrics_stores(run)) {
+      const std::string log = path + "-wal";
+      if (fs.exists(log)) fs.sync_file(log);
+    }
+  } catch (const std::exception&) {
+    // The system gives the error to the store's own handle as well.
+  }
+}
+
 MetricsLog::MetricsLog(const std::string& run, int64_t resumed_at)
     : run_(run),
       remove_after_(resumed_at),
@@ -77,10 +89,10 @@ MetricsLog::MetricsLog(const std::string& run, int64_t resumed_at)
     number_ = numbers.back();
     begins_after_ = beginning_of(join_path(run, store_name(number_)));
   }
-  write(false);
+  write(Write::kNowAndThen);
 }
 
-MetricsLog::~MetricsLog() { write(true); }
+MetricsLog::~MetricsLog() { write(Write::kToDisk); }
 
 void MetricsLog::warn(const std::string& text) {
   warning_ += (warning_.empty() ? "" : "; ") + text;
@@ -119,10 +131,12 @@ void MetricsLog::meta(std::string_view key, std::string_view value) {
 }
 
 void MetricsLog::end_step() {
-  if (seconds_now() - committed_at_ >= kCommitSeconds) write(false);
+  if (seconds_now() - committed_at_ >= kCommitSeconds) write(Write::kNowAndThen);
 }
 
-void MetricsLog::flush() { write(true); }
+void MetricsLog::commit() { write(Write::kCommit); }
+
+void MetricsLog::flush() { write(Write::kToDisk); }
 
 // False while nothing can be written. A full disk is tried again now and then, and before each
 // checkpoint.
@@ -134,9 +148,9 @@ bool MetricsLog::reopened(bool at_once) {
   return true;
 }
 
-void MetricsLog::write(bool to_disk) {
+void MetricsLog::write(Write how) {
   committed_at_ = seconds_now();
-  if (!reopened(to_disk)) return;
+  if (!reopened(how != Write::kNowAndThen)) return;
   write_rows();
   store_->commit();
   if (!store_->failed()) {
@@ -144,7 +158,7 @@ void MetricsLog::write(bool to_disk) {
     meta_waits_ = full_ = false;
     remove_after_ = -1;
   }
-  if (to_disk) store_->flush();
+  if (how == Write::kToDisk) store_->flush();
   if (store_->failed()) after_failure();
 }
 

@@ -11,12 +11,16 @@
 #include <string_view>
 #include <vector>
 
+#include "io/fs.h"
 #include "train/metrics_store.h"
 
 namespace keel {
 
 // Those that exist, oldest first.
 std::vector<std::string> metrics_stores(const std::string& run);
+// Brings to disk what was committed to them, from any thread. What fails here fails for the log
+// too, which then says so.
+void sync_metrics(Fs& fs, const std::string& run) noexcept;
 
 // Writes. Nothing here throws or stops training: take_warning() says what is wrong and what became
 // of it. Rows wait in memory until they are committed, so a store that fails loses none; on a full
@@ -39,7 +43,9 @@ class MetricsLog {
   void meta(std::string_view key, std::string_view value);
   // Commits about once a second.
   void end_step();
-  // Commits and brings everything to disk.
+  // Commits what waits, so that it outlives this process.
+  void commit();
+  // The same, and brings it to disk, so that it outlives a power cut.
   void flush();
   std::string take_warning();
 
@@ -53,7 +59,8 @@ class MetricsLog {
   };
 
   void add(Row row);
-  void write(bool to_disk);
+  enum class Write : uint8_t { kNowAndThen, kCommit, kToDisk };
+  void write(Write how);
   void write_rows();
   bool reopened(bool at_once);
   void after_failure();

@@ -34,7 +34,7 @@ class MetricsWriter {
   void meta(std::string_view key, std::string_view value);
 
   void commit();
-  // Commits and brings everything to disk; call it before a checkpoint is saved.
+  // Commits and brings everything to disk.
   void flush();
 
   // After a failure nothing more is written, and what was not yet committed is not in the store.

@@ -22,9 +22,10 @@ struct Observer {
   virtual void on_step(const Trainer&, const StepResult&, double /*seconds*/) {}
   virtual void on_eval(const Trainer&, const Evaluation&) {}
   virtual void on_sample(int64_t /*step*/, std::string_view /*text*/) {}
-  // A checkpoint of that step is about to be saved: what belongs to the steps so far must be on
-  // disk before it is.
+  // A checkpoint of that step is about to be saved: what belongs to the steps so far must be
+  // committed before it is.
   virtual void before_checkpoint(int64_t /*step*/) {}
+  // It stands; with checkpoint.async some steps later.
   virtual void on_checkpoint(int64_t /*step*/, const std::string& /*path*/) {}
   // kind: "warning", "stop", "diverged", "resume", ...
   virtual void on_event(int64_t /*step*/, std::string_view /*kind*/, std::string_view /*text*/) {}

@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "core/stop.h"
 #include "nn/ffn/ffn.h"
+#include "train/checkpoint_state.h"
 
 namespace keel {
 namespace {
@@ -64,6 +65,7 @@ Plan make_plan(const RunConfig& config, DType compute) {
   plan.plain_ffn_parameters = 8 * config.model.dim * config.model.dim * config.model.layers;
   plan.bytes = meta.memory();
   plan.other_bytes = heap_bytes_alive() - before - plan.lasting_bytes();
+  plan.copy_bytes = CheckpointState::copy_bytes(meta);
   plan.working_bytes = kProgramBytes;
   plan.flops_per_token = meta.training_flops() / (config.train.batch * config.model.context);
   plan.update_flops = meta.update_flops();
@@ -76,11 +78,12 @@ void check_memory(const Plan& plan, uint64_t available_bytes) {
   constexpr double kMib = 1024.0 * 1024.0;
   throw MemoryError(fmt::format(
       "the run needs {:.0f} MiB and {:.0f} MiB are available: weights {:.0f}, gradients {:.0f}, "
-      "optimizer {:.0f}, activations {:.0f}, working memory {:.0f}; a smaller train.batch (with "
-      "train.accumulate), model.context or model.dim needs less",
+      "optimizer {:.0f}, activations {:.0f}, copy for checkpoints {:.0f}, working memory {:.0f}; a "
+      "smaller train.batch (with train.accumulate), model.context or model.dim needs less{}",
       need / kMib, double(available_bytes) / kMib, plan.bytes.weights / kMib,
       plan.bytes.gradients / kMib, plan.bytes.optimizer / kMib, plan.bytes.activations / kMib,
-      (plan.other_bytes + plan.working_bytes) / kMib));
+      plan.copy_bytes / kMib, (plan.other_bytes + plan.working_bytes) / kMib,
+      plan.copy_bytes > 0 ? ", so does checkpoint.async = false" : ""));
 }
 
 DType resolve_dtype(const RunConfig& config, std::string& reason) {

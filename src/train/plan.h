@@ -14,13 +14,14 @@ struct Plan {
   // have: equal but for rounding.
   int64_t plain_ffn_parameters = 0, ffn_parameters = 0;
   MemoryUse bytes;
+  int64_t copy_bytes = 0;       // of the state, that checkpoints are written from
   int64_t other_bytes = 0;      // what else outlives a step: the batch, tables, partial sums
   int64_t working_bytes = 0;    // scratch of kernels and libraries, estimated
   int64_t flops_per_token = 0;  // of a training step without the update, product by product
   int64_t update_flops = 0;     // of the optimizer's products in a step
   // All that tensors outside of the arena take.
   int64_t lasting_bytes() const {
-    return bytes.weights + bytes.gradients + bytes.optimizer + other_bytes;
+    return bytes.weights + bytes.gradients + bytes.optimizer + copy_bytes + other_bytes;
   }
   int64_t total_bytes() const { return lasting_bytes() + bytes.activations + working_bytes; }
   double flops(int64_t steps, int64_t tokens) const {  // of so many steps of so many tokens in all

@@ -93,9 +93,10 @@ void Recorder::on_sample(int64_t step, std::string_view text) {
   }
 }
 
-// A checkpoint never stands without the numbers of the steps before it.
+// A checkpoint never stands without the numbers of the steps before it; whoever saves it brings
+// them to disk, since that takes longer than a step may wait.
 void Recorder::before_checkpoint(int64_t) {
-  store_.flush();
+  store_.commit();
   events_.flush();
   pass_on_warning();
 }

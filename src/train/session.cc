@@ -66,6 +66,7 @@ void prepare(Session& s, DeviceKind device) {
   meta.plan();
   s.trainer->adopt_layouts(meta);
   s.trainer->take_memory();
+  s.checkpoint = std::make_unique<CheckpointState>(*s.trainer);
 }
 
 // Refuses, before anything is allocated, what the checkpoint does not fit. Returns whether the

@@ -8,6 +8,7 @@
 
 #include "config/load.h"
 #include "io/fs.h"
+#include "train/checkpoint_state.h"
 #include "train/config.h"
 #include "train/plan.h"
 #include "train/run_dir.h"
@@ -24,7 +25,8 @@ struct Session {
   std::unique_ptr<RunDir> dir;
   std::unique_ptr<Dataset> data;
   std::unique_ptr<Trainer> trainer;
-  Plan plan;  // what was found before the memory was taken
+  std::unique_ptr<CheckpointState> checkpoint;  // made before the first step, for its memory
+  Plan plan;                                    // what was found before the memory was taken
   int64_t resumed_at = 0;
 };
 

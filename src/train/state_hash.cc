@@ -8,6 +8,7 @@
 #include "core/device_memory.h"
 #include "core/error.h"
 #include "io/hash.h"
+#include "train/checkpoint_state.h"
 
 namespace keel {
 namespace {
@@ -38,13 +39,10 @@ std::string hash_of(int64_t step, int64_t sequences, std::vector<Part> parts) {
   return hash.hex();
 }
 
-Part part_of(std::string_view kind, const std::string& name, const Tensor& t) {
-  std::vector<int64_t> shape;
-  shape.reserve(static_cast<size_t>(t.shape().axes()));
-  for (int i = 0; i < t.shape().axes(); ++i) shape.push_back(t.shape()[i]);
-  const char* dtype = t.dtype() == DType::kF32 ? "F32" : t.dtype() == DType::kBf16 ? "BF16" : "I32";
-  const Tensor here = moved_to(t, DeviceKind::kCpu);
-  return {head_of(kind, name, dtype, shape), here.raw(), here.bytes(), here};
+Part part_of(std::string_view kind, const StateTensor& s) {
+  const Tensor here = moved_to(s.tensor, DeviceKind::kCpu);
+  return {head_of(kind, s.name, safetensors_name(here.dtype()), extents(here.shape())), here.raw(),
+          here.bytes(), here};
 }
 
 void add_file(const SafetensorsFile& file, std::string_view kind, std::vector<Part>& parts) {
@@ -56,13 +54,11 @@ void add_file(const SafetensorsFile& file, std::string_view kind, std::vector<Pa
 }  // namespace
 
 std::string state_hash(const Trainer& trainer) {
+  const StateParts all = state_parts(trainer);
   std::vector<Part> parts;
-  const Parameters& all = trainer.model().parameters();
-  for (const Parameter& p : all.list()) parts.push_back(part_of("model", p.name, p.weight));
-  for (const Parameters::Buffer& b : all.buffers()) {
-    parts.push_back(part_of("model", b.name, b.tensor));
-  }
-  for (const StateTensor& s : trainer.state()) parts.push_back(part_of("state", s.name, s.tensor));
+  parts.reserve(all.model.size() + all.state.size());
+  for (const StateTensor& s : all.model) parts.push_back(part_of("model", s));
+  for (const StateTensor& s : all.state) parts.push_back(part_of("state", s));
   const int64_t step = trainer.steps_done();
   return hash_of(step, trainer.sequences_in(step), std::move(parts));
 }

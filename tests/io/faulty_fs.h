@@ -4,9 +4,13 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,12 +19,20 @@
 
 namespace keel {
 
+// Not one of the library's errors: after it no operation succeeds.
+struct PowerCut final : std::exception {
+  const char* what() const noexcept override { return "power cut"; }
+};
+
+enum class Fault : uint8_t { kIo, kNoRoom, kPowerCut };
+
 class FaultyFs final : public Fs {
  public:
   int at = -1;
+  Fault fault = Fault::kIo;
   bool persistent = false;
-  int64_t quota = INT64_MAX;
-  int operations = 0;  // so far
+  std::atomic<int64_t> quota = INT64_MAX;  // may be changed by another thread
+  int operations = 0;                      // so far
 
   std::unique_ptr<FsFile> create(const std::string& path) override {
     check("create", path);
@@ -46,6 +58,10 @@ class FaultyFs final : public Fs {
     check("sync the folder", path);
     real_fs().sync_dir(path);
   }
+  void sync_file(const std::string& path) override {
+    check("sync", path);
+    real_fs().sync_file(path);
+  }
   bool exists(const std::string& path) override { return real_fs().exists(path); }
   bool is_dir(const std::string& path) override { return real_fs().is_dir(path); }
   bool is_link(const std::string& path) override { return real_fs().is_link(path); }
@@ -57,14 +73,24 @@ class FaultyFs final : public Fs {
     check("read", path);
     return real_fs().read_file(path, max_bytes);
   }
+  void read_pieces(const std::string& path,
+                   const std::function<void(std::string_view)>& take) override {
+    check("read", path);
+    real_fs().read_pieces(path, take);
+  }
 
  private:
   bool fails() {
     const int n = operations++;
-    return at >= 0 && (n == at || (persistent && n > at));
+    const bool goes_on = persistent || fault == Fault::kPowerCut;
+    return at >= 0 && (n == at || (goes_on && n > at));
+  }
+  [[noreturn]] void fail(const std::string& operation, const std::string& path) const {
+    if (fault == Fault::kPowerCut) throw PowerCut();
+    throw IoError(path + ": cannot " + operation + ": injected fault", fault == Fault::kNoRoom);
   }
   void check(const std::string& operation, const std::string& path) {
-    if (fails()) throw IoError(path + ": cannot " + operation + ": injected fault");
+    if (fails()) fail(operation, path);
   }
 
   class File final : public FsFile {
@@ -74,7 +100,7 @@ class FaultyFs final : public Fs {
     void reserve(uint64_t bytes) override {
       fs_.check("reserve", path_);
       if (static_cast<int64_t>(bytes) > fs_.quota) {
-        throw IoError(path_ + ": cannot reserve: No space left on device");
+        throw IoError(path_ + ": cannot reserve: No space left on device", true);
       }
       fs_.quota -= static_cast<int64_t>(bytes);
       real_->reserve(bytes);
@@ -82,7 +108,7 @@ class FaultyFs final : public Fs {
     void write(const void* data, size_t bytes) override {
       if (fs_.fails()) {
         real_->write(data, bytes / 2);
-        throw IoError(path_ + ": cannot write: injected fault");
+        fs_.fail("write", path_);
       }
       real_->write(data, bytes);
     }

@@ -7,8 +7,8 @@
 #include "harness/check_op.h"
 #include "harness/expect_error.h"
 #include "io/temp_dir.h"
+#include "save_trainer.h"
 #include "small_run.h"
-#include "train/checkpoint.h"
 
 namespace keel::test {
 namespace {

@@ -9,8 +9,8 @@
 #include "checkpoints.h"
 #include "io/error_text.h"
 #include "io/faulty_fs.h"
+#include "save_trainer.h"
 #include "small_run.h"
-#include "train/checkpoint.h"
 #include "train/checkpoint_names.h"
 
 namespace keel {

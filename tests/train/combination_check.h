@@ -14,8 +14,8 @@
 #include "io/temp_dir.h"
 #include "nn/attention/softmax.h"
 #include "plan_check.h"
+#include "save_trainer.h"
 #include "small_run.h"
-#include "train/checkpoint.h"
 #include "train/generate.h"
 
 namespace keel::test {

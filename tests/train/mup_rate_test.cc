@@ -5,8 +5,8 @@
 
 #include <cmath>
 
+#include "save_trainer.h"
 #include "small_session.h"
-#include "train/checkpoint.h"
 
 namespace keel::test {
 namespace {

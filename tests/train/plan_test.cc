@@ -34,7 +34,8 @@ TEST_P(Planned, MemoryIsThatOfRealSteps) {
     run->evaluate(0);
     SCOPED_TRACE(testing::PrintToString(sets));
     expect_planned(plan, *run, taken);
-    EXPECT_EQ(plan.total_bytes(), taken + run->memory().activations + plan.working_bytes);
+    EXPECT_EQ(plan.total_bytes(),
+              taken + plan.copy_bytes + run->memory().activations + plan.working_bytes);
     EXPECT_EQ(heap_bytes_alive() - before, taken);  // steps and evaluations leave nothing behind
   }
 }
@@ -89,9 +90,16 @@ TEST(Plan, MoreThanTheMachineHasIsRefusedWithTheNumbers) {
   EXPECT_NO_THROW(check_memory(p, 0));
   expect_error<MemoryError>(
       "the run needs 28 MiB and 27 MiB are available: weights 3, gradients 5, optimizer 7, "
-      "activations 11, working memory 2; a smaller train.batch (with train.accumulate), "
-      "model.context or model.dim needs less",
+      "activations 11, copy for checkpoints 0, working memory 2; a smaller train.batch (with "
+      "train.accumulate), model.context or model.dim needs less",
       [&] { check_memory(p, 27 << 20); });
+  p.copy_bytes = 6 << 20;
+  EXPECT_NO_THROW(check_memory(p, 34 << 20));
+  expect_error<MemoryError>(
+      "the run needs 34 MiB and 28 MiB are available: weights 3, gradients 5, optimizer 7, "
+      "activations 11, copy for checkpoints 6, working memory 2; a smaller train.batch (with "
+      "train.accumulate), model.context or model.dim needs less, so does checkpoint.async = false",
+      [&] { check_memory(p, 28 << 20); });
 }
 
 TEST(Plan, DtypeInForce) {

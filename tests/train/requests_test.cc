@@ -44,7 +44,7 @@ TEST(Requests, AStopCutsAnEvaluationOffAndItIsDueAgain) {
   {
     Session s = create_session(real_fs(), folder / "run.toml", sets, folder / "a");
     StopsLater later(first, 3);
-    RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&first, &later}, first.stop);
+    RunLoop loop(s, real_fs(), {&first, &later}, first.stop);
     const RunOutcome o = loop.run();
     EXPECT_EQ(o.end, RunEnd::kStopped);
     EXPECT_EQ(o.steps, 3);
@@ -65,7 +65,7 @@ TEST(Requests, AStopInTheLastEvaluationLeavesItToTheResume) {
   {
     Session s = create_session(real_fs(), folder / "run.toml", kEndlessEvaluation, folder / "a");
     StopsLater later(first, 12);
-    RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&first, &later}, first.stop);
+    RunLoop loop(s, real_fs(), {&first, &later}, first.stop);
     const RunOutcome o = loop.run();
     EXPECT_EQ(o.end, RunEnd::kStopped);
     EXPECT_EQ(o.steps, 12);
@@ -85,7 +85,7 @@ TEST(Requests, AStopCutsASampleOff) {
                              {"sample.every=2", "sample.tokens=100000000", "sample.temperature=0"},
                              folder / "a");
   StopsLater later(w, 2);
-  RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&w, &later}, w.stop);
+  RunLoop loop(s, real_fs(), {&w, &later}, w.stop);
   const RunOutcome o = loop.run();
   EXPECT_EQ(o.end, RunEnd::kStopped);
   EXPECT_EQ(o.steps, 2);
@@ -113,7 +113,7 @@ TEST(Requests, ASaveThatIsAskedForIsMadeAfterTheStepAndTheRunGoesOn) {
   Watcher w;
   Session s = create_session(real_fs(), folder / "run.toml", {}, folder / "a");
   AsksToSave asks(w);
-  RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&w, &asks}, w.stop);
+  RunLoop loop(s, real_fs(), {&w, &asks}, w.stop);
   EXPECT_EQ(loop.run().end, RunEnd::kFinished);
   EXPECT_EQ(w.saved, (std::vector<int64_t>{4, 5, 8, 12}));
 }
@@ -144,7 +144,7 @@ TEST(Requests, ObserversAreToldBeforeACheckpointIsSaved) {
   Watcher w;
   Order order;
   Session s = create_session(real_fs(), folder / "run.toml", {"train.steps=8"}, folder / "a");
-  RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&order}, w.stop);
+  RunLoop loop(s, real_fs(), {&order}, w.stop);
   loop.run();
   EXPECT_EQ(order.seen, "before4 after4 before8 after8 ");
 }

@@ -11,8 +11,8 @@
 
 #include "combinations.h"
 #include "io/temp_dir.h"
+#include "save_trainer.h"
 #include "small_run.h"
-#include "train/checkpoint.h"
 #include "train/checkpoint_store.h"
 #include "train/state_hash.h"
 

@@ -1,8 +1,8 @@
 // A run that was stopped and resumed ends with the same bits as one that never stopped.
 #include <gtest/gtest.h>
 
+#include "save_trainer.h"
 #include "small_session.h"
-#include "train/checkpoint.h"
 
 namespace keel::test {
 namespace {

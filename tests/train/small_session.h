@@ -101,7 +101,7 @@ class Watcher final : public Observer {
 };
 
 inline RunOutcome run(Session& s, Watcher& w) {
-  RunLoop loop(*s.trainer, *s.dir, real_fs(), s.config_text, {&w}, w.stop);
+  RunLoop loop(s, real_fs(), {&w}, w.stop);
   return loop.run();
 }
 

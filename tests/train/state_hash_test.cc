@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "save_trainer.h"
 #include "small_session.h"
 #include "train/checkpoint.h"
 

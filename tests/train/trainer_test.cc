@@ -12,8 +12,8 @@
 #include "harness/expect_error.h"
 #include "io/temp_dir.h"
 #include "models/variants.h"
+#include "save_trainer.h"
 #include "small_run.h"
-#include "train/checkpoint.h"
 
 namespace keel::test {
 namespace {
