@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "config/load.h"
+#include "config/rules.h"
 #include "config/text.h"
 #include "config/walk.h"
 #include "core/error.h"
@@ -10,47 +11,29 @@
 namespace keel {
 namespace {
 
-class Checker final : public KeyWalk, public Errors {
+class Ranges final : public KeyWalk {
  public:
   std::vector<std::string> lines;
-
-  void check(const Config& config) {
-    const size_t before = lines.size();
-    walk(config, *this);
-    if (lines.size() == before) config.validate(*this);
-  }
-  void add(std::string_view key, const std::string& text) override {
-    lines.push_back(join_key(prefix_, key) + ": " + text);
-  }
 
  private:
   void value(const std::string&, const Leaf&) override {}
   void empty_list(const std::string&) override {}
   void leaf(const Field& field, Leaf v) override {
     const std::string error = range_error(field.range, v);
-    if (!error.empty()) add(field.key, error);
-  }
-  void section(const Field& field, Config& v) override { nested(std::string(field.key), v); }
-  void choice(const Field&, Choice& v) override { check(v.options()); }
-  void tables(const Field& field, Tables& v) override {
-    for (size_t i = 0; i < v.size(); ++i) {
-      nested(fmt::format("{}[{}]", field.key, i), v.at(i));
-    }
-  }
-  void nested(const std::string& key, const Config& v) {
-    const std::string outer = prefix_;
-    prefix_ = join_key(outer, key);
-    check(v);
-    prefix_ = outer;
+    if (!error.empty()) lines.push_back(join_key(prefix_, field.key) + ": " + error);
   }
 };
 
 }  // namespace
 
 void check_config(const Config& config) {
-  Checker checker;
-  checker.check(config);
-  if (!checker.lines.empty()) throw ConfigError(fmt::format("{}", fmt::join(checker.lines, "\n")));
+  Ranges ranges;
+  walk(config, ranges);
+  std::vector<std::string> lines = std::move(ranges.lines);
+  if (lines.empty()) {
+    for (const BrokenRule& r : broken_rules(config, {})) lines.push_back(r.key + ": " + r.text);
+  }
+  if (!lines.empty()) throw ConfigError(fmt::format("{}", fmt::join(lines, "\n")));
 }
 
 }  // namespace keel

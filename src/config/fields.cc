@@ -1,5 +1,7 @@
 #include "config/fields.h"
 
+#include <cmath>
+
 #include "config/registry.h"
 #include "config/text.h"
 
@@ -65,7 +67,7 @@ Range Range::of(size_t length) const {
 }
 
 bool Range::allows(double x) const {
-  if (x != x) return false;
+  if (!std::isfinite(x)) return false;
   if (has_min && (open_min ? x <= min : x < min)) return false;
   return !(has_max && (open_max ? x >= max : x > max));
 }

@@ -28,7 +28,8 @@ struct Config {
   virtual ~Config() = default;
   // Names every member, in the order in which they are printed.
   virtual void fields(Fields& f) = 0;
-  // Rules between members. Called after all of them are read and only if each was fine by itself.
+  // Rules between members. Called after the whole config is read; a member that has an error of its
+  // own then holds its default, and what is added about it is dropped.
   virtual void validate(Errors&) const {}
   // Of the struct at the root: values of its top-level key that stand for others; or null.
   virtual const Presets* presets() const { return nullptr; }
@@ -43,7 +44,11 @@ struct NoOptions final : Config {
 class Errors {
  public:
   virtual ~Errors() = default;
-  virtual void add(std::string_view key, const std::string& text) = 0;
+  // A rule that is broken, reported at `key`. `others` are all further keys that it looks at; a
+  // table stands for everything in it. If one of them or `key` has an error of its own, this one
+  // may be a mere consequence and is dropped.
+  virtual void add(std::string_view key, const std::string& text,
+                   const std::vector<std::string>& others) = 0;
 };
 
 // What a value may be. For a list the bounds hold for each element; counts 0 mean any length.
@@ -57,7 +62,7 @@ struct Range {
   Range below(double x) const;    // also less than x
   Range at_most(double x) const;  // also x or less
   Range of(size_t length) const;  // a list of exactly this length
-  bool allows(double x) const;    // false for NaN
+  bool allows(double x) const;    // false for what is not finite
   // "at least 1", "above 0 and below 1", "one of \"a\", \"b\""; empty if anything goes.
   std::string text() const;
 };

@@ -1,9 +1,9 @@
 // From TOML text and --set arguments to config structs. Layers, lowest first: the defaults in the
 // structs, the file named by `base`, the file, its [set] table, --set. A preset that a layer names
-// (presets.h) is a layer just below it. All errors are collected and thrown as one ConfigError with
-// a line for each:
+// (presets.h) is a layer just below it. All errors, of values and of rules between them, are
+// collected and thrown as one ConfigError with a line for each:
 //
-//   run.toml:6:1: model.norm.bias: unknown key
+//   run.toml:6:1: model.norm.bias: unknown key of kind "rms"; it is one of kind "layer"
 //   --set: model.norm.epz: unknown key, did you mean "eps"?
 //   run.toml:3:7: model.dim: must be at least 1, is 0
 #pragma once
@@ -41,6 +41,7 @@ LoadedConfig load_config_text(const std::string& name, std::string_view text,
 LoadedConfig load_resolved(const std::string& name, std::string_view text,
                            const std::vector<std::string>& sets, Config& out);
 // Validates a config that was filled by hand; ConfigError with a line "key: text" for each error.
+// Rules between values are only looked at when all values are fine by themselves.
 void check_config(const Config& config);
 
 }  // namespace keel

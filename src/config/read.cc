@@ -1,9 +1,13 @@
 #include "config/read.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 
+#include "config/doubts.h"
+#include "config/presets.h"
 #include "config/registry.h"
+#include "config/rules.h"
 #include "config/text.h"
 #include "config/walk.h"
 #include "core/error.h"
@@ -15,10 +19,10 @@ namespace {
 struct Frame {
   Node* node;  // null if the file has no such table
   std::string prefix;
-  std::vector<std::string> known = {};  // keys that the struct has named so far
-  bool wrong = false;                   // a value in here could not be taken
-  const Choice* choice = nullptr;       // the variant whose keys lie here
-  const Node* kind = nullptr;           // what the file says about its kind
+  std::vector<std::string> known = {};     // keys that the struct has named so far
+  const Choice* choice = nullptr;          // the variant whose keys lie here
+  ptrdiff_t options = 0, options_end = 0;  // which of the known keys are the variant's own
+  const Node* kind = nullptr;              // what the file says about its kind
   std::string default_kind = {};
   bool unknown_kind = false;
 };
@@ -28,36 +32,49 @@ class Reader final : public Fields {
   Reader(Tree& tree, LoadedConfig& loaded, std::vector<std::string>& errors)
       : tree_(tree), loaded_(loaded), errors_(errors) {}
 
-  // Returns false if a value in the section could not be taken.
-  bool read(Config& config, Node* node, const std::string& prefix) {
-    stack_.push_back({node, prefix});
-    config.fields(*this);
-    report_unknown();
-    if (!stack_.back().wrong) validate(config);
-    const bool wrong = stack_.back().wrong;
-    stack_.pop_back();
-    if (wrong && !stack_.empty()) stack_.back().wrong = true;
-    return !wrong;
+  void read_all(Config& config) {
+    read(config, &tree_.root, "");
+    if (config.presets()) doubt_preset(*config.presets());
+    for (const BrokenRule& r : broken_rules(config, doubts_)) fail_rule(r);
   }
 
  private:
-  class Sink final : public Errors {
-   public:
-    explicit Sink(Reader& r) : reader_(r) {}
-    void add(std::string_view key, const std::string& text) override {
-      const std::string full = join_key(reader_.stack_.back().prefix, key);
-      const auto it = reader_.nodes_.find(full);
-      if (it != reader_.nodes_.end()) return reader_.fail_at(*it->second, full, text);
-      reader_.errors_.push_back(reader_.file_name() + full + ": " + text);
+  void read(Config& config, Node* node, const std::string& prefix) {
+    stack_.push_back({node, prefix});
+    config.fields(*this);
+    report_unknown();
+    doubt_options();
+    stack_.pop_back();
+  }
+
+  // Without a kind that can be trusted nobody knows what the variant's own keys would be.
+  void doubt_options() {
+    const Frame& f = stack_.back();
+    if (!f.choice || !doubts_.cover(join_key(f.prefix, "kind"))) return;
+    std::vector<std::string> own = f.known;
+    own.erase(own.begin() + f.options, own.begin() + f.options_end);
+    doubts_.add_all_but(f.prefix, std::move(own));
+  }
+
+  // What `key` says is not known unless the layer, or a higher one, writes it.
+  void doubt_unless_written(const std::string& key, int layer) {
+    const auto it = nodes_.find(key);
+    if (it == nodes_.end() || it->second->layer < layer) doubts_.add(key, layer);
+  }
+
+  // Nobody knows what a preset whose name is wrong would have set.
+  void doubt_preset(const Presets& presets) {
+    const std::optional<int> layer = doubts_.layer_of(presets.key);
+    if (!layer) return;
+    for (const Preset& p : presets.list) {
+      for (const Preset::Value& v : p.values) doubt_unless_written(v.key, *layer);
     }
+  }
 
-   private:
-    Reader& reader_;
-  };
-
-  void validate(const Config& config) {
-    Sink sink(*this);
-    config.validate(sink);
+  void fail_rule(const BrokenRule& rule) {
+    const auto it = nodes_.find(rule.key);
+    if (it != nodes_.end()) return fail_at(*it->second, rule.key, rule.text);
+    errors_.push_back(file_name() + rule.key + ": " + rule.text);
   }
 
   // The name of the file, for errors about values that nobody wrote.
@@ -78,7 +95,7 @@ class Reader final : public Fields {
   }
   void wrong(const Node& n, const std::string& key, const std::string& text) {
     fail_at(n, key, text);
-    stack_.back().wrong = true;
+    doubts_.add(key, n.layer);
   }
 
   // The node of a key of the current table, or null; notes the key as known.
@@ -100,9 +117,15 @@ class Reader final : public Fields {
     const std::string key = join_key(stack_.back().prefix, field.key);
     note_origin(key, n);
     if (!n) return;
-    std::string error =
-        std::visit([&](auto* member) { return assign(*member, *n, field.path); }, value);
-    if (error.empty()) error = range_error(field.range, value);
+    const std::string error = std::visit(
+        [&](auto* member) {
+          const auto before = *member;
+          std::string text = assign(*member, *n, field.path);
+          if (text.empty()) text = range_error(field.range, member);
+          if (!text.empty()) *member = before;  // no rule is to meet what cannot be
+          return text;
+        },
+        value);
     if (!error.empty()) wrong(*n, key, error);
   }
 
@@ -110,11 +133,19 @@ class Reader final : public Fields {
     Node* n = take(field.key);
     const std::string key = join_key(stack_.back().prefix, field.key);
     if (n && !n->table()) {
-      wrong(*n, key, "must be a table");
+      wrong(*n, key, "must be a table" + kind_hint(value, *n, key));
       n = nullptr;
     }
     if (n) nodes_[key] = n;
     read(value, n, key);
+  }
+
+  // For `norm = "rms"`.
+  static std::string kind_hint(const Config& section, const Node& n, const std::string& key) {
+    const auto* text = std::get_if<std::string>(&n.value);
+    const std::vector<std::string> keys = keys_of(section);
+    if (!text || std::find(keys.begin(), keys.end(), "kind") == keys.end()) return "";
+    return "; to choose one write " + join_key(key, "kind") + " = " + quote_text(*text);
   }
 
   void choice(const Field& field, Choice& value) override {
@@ -130,8 +161,9 @@ class Reader final : public Fields {
       return;
     }
     if (n) forget_old_defaults(f);
+    f.options = std::ssize(f.known);
     value.options().fields(*this);
-    if (!stack_.back().wrong) validate(value.options());
+    stack_.back().options_end = std::ssize(stack_.back().known);  // `f` may have moved
   }
 
   bool select(Choice& value, const Node& n, const std::string& key) {
@@ -226,10 +258,45 @@ class Reader final : public Fields {
       return std::pair(a.second->layer, a.second->key_line) <
              std::pair(b.second->layer, b.second->key_line);
     });
+    // Where `kind` itself is misspelt, options of other kinds may be those of the one meant.
+    const bool no_kind = std::any_of(unknown.begin(), unknown.end(), [&](const auto& entry) {
+      return f.choice && !f.kind && nearest(*entry.first, f.known) == "kind";
+    });
     for (const auto& [key, n] : unknown) {
-      errors_.push_back(place(n->layer, n->key_line, n->key_column) + join_key(f.prefix, *key) +
-                        ": unknown key" + suggestion(*key, f.known));
+      const std::string owners = kinds_with(f, *key);
+      if (owners.empty() || !no_kind) report_unknown_key(f, *key, *n, owners);
     }
+  }
+
+  void report_unknown_key(const Frame& f, const std::string& key, const Node& n,
+                          const std::string& owners) {
+    const std::string full = join_key(f.prefix, is_bare(key) ? key : quote_text(key));
+    const std::string text = place(n.layer, n.key_line, n.key_column) + full + ": unknown key";
+    if (!owners.empty()) {
+      errors_.push_back(text + " of kind " + quote_text(f.choice->kind()) + "; it is one of kind " +
+                        owners);
+      return;
+    }
+    errors_.push_back(text + suggestion(key, f.known));
+    const std::string meant = nearest(key, f.known);
+    if (!meant.empty()) doubt_unless_written(join_key(f.prefix, meant), n.layer);
+  }
+
+  // Whether TOML takes the key without quotes.
+  static bool is_bare(const std::string& key) {
+    return !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+      return std::isalnum(c) || c == '_' || c == '-';
+    });
+  }
+
+  // The kinds that have an option of this name: "adamw", "lion".
+  static std::string kinds_with(const Frame& f, const std::string& key) {
+    std::string text;
+    if (!f.choice) return text;
+    for (const std::string& kind : f.choice->kinds()) {
+      if (has_option(*f.choice, kind, key)) text += (text.empty() ? "" : ", ") + quote_text(kind);
+    }
+    return text;
   }
 
   std::string resolve(const std::string& path, const Node& n) const {
@@ -277,6 +344,7 @@ class Reader final : public Fields {
   std::vector<std::string>& errors_;
   std::vector<Frame> stack_;
   std::map<std::string, const Node*> nodes_;
+  Doubts doubts_;
 };
 
 }  // namespace
@@ -289,7 +357,7 @@ std::string origin_text(const Tree& tree, const Node& node) {
 
 LoadedConfig read_tree(Tree& tree, Config& out, std::vector<std::string>& errors) {
   LoadedConfig loaded;
-  Reader(tree, loaded, errors).read(out, &tree.root, "");
+  Reader(tree, loaded, errors).read_all(out);
   return loaded;
 }
 

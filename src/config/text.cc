@@ -1,6 +1,7 @@
 #include "config/text.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace keel {
@@ -28,6 +29,14 @@ size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string folded(std::string_view s) {
+  std::string out(s);
+  for (char& c : out) {
+    c = c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   constexpr size_t kLongest = 64;
   if (word.empty() || word.size() > kLongest) return "";
@@ -35,7 +44,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   std::string found;
   for (const std::string& c : candidates) {
     if (c.size() > kLongest) continue;
-    const size_t d = distance(word, c);
+    const size_t d = distance(folded(word), folded(c));
     if (d < best && d < c.size()) {
       best = d;
       found = c;

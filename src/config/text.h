@@ -7,8 +7,10 @@
 
 namespace keel {
 
-// The candidate nearest to `word` (insert, delete, replace, swap of neighbours), or "" if none is
-// near enough to be a slip of the fingers.
+// "QK-norm" -> "qk_norm".
+std::string folded(std::string_view s);
+// The candidate nearest to `word`, both folded (insert, delete, replace, swap of neighbours), or ""
+// if none is near enough to be a slip of the fingers.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 // `, did you mean "dim"?` or "".
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);

@@ -1,6 +1,7 @@
 #include "config/walk.h"
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 #include "config/text.h"
@@ -22,7 +23,9 @@ std::string text_of(const std::vector<T>& v) {
 std::string error_of(const Range&, bool) { return ""; }
 std::string error_of(const Range& r, double v, const std::string& text) {
   if (r.allows(v)) return "";
-  return "must be " + (r.text().empty() ? "a number" : r.text()) + ", is " + text;
+  const bool infinite = std::isinf(v);
+  return "must be " + (infinite || r.text().empty() ? "a finite number" : r.text()) + ", is " +
+         text;
 }
 std::string error_of(const Range& r, double v) { return error_of(r, v, shortest(v)); }
 std::string error_of(const Range& r, int64_t v) {

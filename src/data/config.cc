@@ -30,15 +30,15 @@ void FileOptions::fields(Fields& f) {
 
 void FileOptions::validate(Errors& errors) const {
   if (!path.empty() && !sources.empty()) {
-    errors.add("sources", "excludes path: name the data in one of the two");
+    errors.add("sources", "excludes path: name the data in one of the two", {"path"});
   }
   std::set<std::string> names;
   for (size_t i = 0; i < sources.size(); ++i) {
     const std::string key = "sources[" + std::to_string(i) + "]";
-    if (sources[i].path.empty()) errors.add(key, "has no path");
+    if (sources[i].path.empty()) errors.add(key, "has no path", {key + ".path"});
     const std::string& name = sources[i].name;
     if (!name.empty() && !names.insert(name).second) {
-      errors.add(key, "has the name of an earlier source, \"" + name + "\"");
+      errors.add(key, "has the name of an earlier source, \"" + name + "\"", {key + ".name"});
     }
   }
 }

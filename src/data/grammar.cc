@@ -113,7 +113,8 @@ void Grammar::Config::fields(Fields& f) {
 
 void Grammar::Config::validate(Errors& errors) const {
   if (productions > symbols) {
-    errors.add("productions", "is more than there are symbols, and each begins with its own");
+    errors.add("productions", "is more than there are symbols, and each begins with its own",
+               {"symbols"});
   }
 }
 

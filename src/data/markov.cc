@@ -31,11 +31,15 @@ void Markov::Config::fields(Fields& f) {
 }
 
 void Markov::Config::validate(Errors& errors) const {
-  if (successors > symbols) errors.add("successors", "is more than there are symbols");
-  if (classes > symbols) errors.add("classes", "is more than there are symbols");
+  if (successors > symbols) {
+    errors.add("successors", "is more than there are symbols", {"symbols"});
+  }
+  if (classes > symbols) errors.add("classes", "is more than there are symbols", {"symbols"});
   if (power(symbols, order) > kMaxContexts) {
-    errors.add("order", "symbols to the power of order is above " + std::to_string(kMaxContexts) +
-                            " contexts");
+    errors.add(
+        "order",
+        "symbols to the power of order is above " + std::to_string(kMaxContexts) + " contexts",
+        {"symbols"});
   }
 }
 

@@ -18,7 +18,7 @@ void Recall::Config::fields(Fields& f) {
 }
 
 void Recall::Config::validate(Errors& errors) const {
-  if (pairs > keys) errors.add("pairs", "is more than there are keys");
+  if (pairs > keys) errors.add("pairs", "is more than there are keys", {"keys"});
 }
 
 void Recall::check(const DatasetArgs& args) const {

@@ -77,58 +77,79 @@ void ModelConfig::validate_softmax(Errors& errors) const {
   errors.add("attention.qk_norm.after_rope",
              fmt::format("the position \"{}\" does not rotate queries and keys; leave it false, or "
                          "choose model.position.kind = \"rope\"",
-                         position.kind()));
+                         position.kind()),
+             {"attention.kind", "attention.qk_norm.kind", "position.kind"});
 }
 
-void ModelConfig::validate(Errors& errors) const {
-  if (head_dim == 0 && dim % heads != 0) {
-    errors.add("heads", fmt::format("{} heads do not divide dim {}; choose a divisor, or set "
-                                    "model.head_dim",
-                                    heads, dim));
+void ModelConfig::validate_heads(Errors& errors) const {
+  const bool whole = head_dim != 0 || dim % heads == 0;
+  if (!whole) {
+    errors.add("heads",
+               fmt::format("{} heads do not divide dim {}; choose a divisor, or set model.head_dim",
+                           heads, dim),
+               {"dim", "head_dim"});
   }
   if (heads % kv_heads_in_force() != 0) {
-    errors.add("kv_heads", fmt::format("{} key-value heads do not divide {} heads",
-                                       kv_heads_in_force(), heads));
+    errors.add("kv_heads",
+               fmt::format("{} key-value heads do not divide {} heads", kv_heads_in_force(), heads),
+               {"heads"});
   }
-  if (init.kind() == "mup" && tied && init.options_as<MupInit::Config>().zero_head) {
+  const int64_t hd = head_dim_in_force();
+  if (position.kind() != "rope" || !whole || hd % 2 == 0) return;
+  std::vector<std::string> others{"head_dim"};
+  if (head_dim == 0) others.insert(others.end(), {"dim", "heads"});
+  errors.add(
+      "position.kind",
+      fmt::format("rope turns pairs of values, but a head has {}; choose an even head size", hd),
+      others);
+}
+
+void ModelConfig::validate_mup(Errors& errors) const {
+  if (tied && init.options_as<MupInit::Config>().zero_head) {
     errors.add("init.zero_head",
-               "a tied head is the token table, which cannot start at 0; set "
-               "model.tied = false");
+               "a tied head is the token table, which cannot start at 0; set model.tied = false",
+               {"init.kind", "tied"});
   }
-  if (init.kind() == "mup" && linear.kind() != "plain") {
+  if (linear.kind() != "plain") {
     errors.add(
         "linear.kind",
         fmt::format("muP's deviations and rates are those of plain weights, and \"{}\" makes "
                     "their size anew; set \"plain\" or another model.init.kind",
-                    linear.kind()));
+                    linear.kind()),
+        {"init.kind"});
   }
-  if (init.kind() == "mup" && head.bias) {
+  if (head.bias) {
     errors.add(
         "head.bias",
         "muP multiplies what the head makes by 1 / width, and would shrink the bias with it; "
-        "leave it false");
+        "leave it false",
+        {"init.kind"});
   }
+}
+
+void ModelConfig::validate(Errors& errors) const {
+  validate_heads(errors);
+  if (init.kind() == "mup") validate_mup(errors);
   if (attention.kind() == "softmax") validate_softmax(errors);
-  const int64_t hd = head_dim_in_force();
-  if (position.kind() == "rope" && (head_dim != 0 || dim % heads == 0) && hd % 2 != 0) {
-    errors.add("position", fmt::format("rope turns pairs of values, but a head has {}; choose an "
-                                       "even head size",
-                                       hd));
-  }
   if (!attention_norm && !placement_options().has_attention_norm()) {
-    errors.add("attention_norm", fmt::format("placement \"{}\" has no norm in front of attention "
-                                             "that could be left out; choose \"pre\"",
-                                             placement.kind()));
+    errors.add("attention_norm",
+               fmt::format("placement \"{}\" has no norm in front of attention that could be left "
+                           "out; choose \"pre\"",
+                           placement.kind()),
+               {"placement.kind", "placement.two_norms"});
   }
   const FinalNorm wanted = placement_options().final_norm();
   if (final_norm_in_force() != wanted.wanted && !wanted.reason.empty()) {
-    errors.add("final_norm", fmt::format("\"{}\" does not go with placement \"{}\": {}", final_norm,
-                                         placement.kind(), wanted.reason));
+    errors.add("final_norm",
+               fmt::format("\"{}\" does not go with placement \"{}\": {}", final_norm,
+                           placement.kind(), wanted.reason),
+               {"placement.kind"});
   }
   if (branch_stays_zero(residual, *inits().make(init, {layers}))) {
     errors.add("residual",
                "the branch is multiplied by 0 and its output projection starts at 0, so "
-               "neither gets a gradient; start one of them elsewhere");
+               "neither gets a gradient; start one of them elsewhere",
+               {"residual", "init", "layers"});
   }
 }
 

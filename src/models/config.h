@@ -66,6 +66,8 @@ struct ModelConfig final : Config {
   void validate(Errors& errors) const override;
 
  private:
+  void validate_heads(Errors& errors) const;
+  void validate_mup(Errors& errors) const;
   void validate_softmax(Errors& errors) const;
 };
 

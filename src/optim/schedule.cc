@@ -27,7 +27,8 @@ std::string warmup_misfit(std::string_view kind, const ScheduleArgs& args) {
 
 void ScheduleConfig::validate(Errors& errors) const {
   if (steps == 0 || warmup <= steps) return;
-  errors.add("warmup", fmt::format("{} is more than schedule.steps = {}", warmup, steps));
+  errors.add("warmup", fmt::format("{} is more than schedule.steps = {}", warmup, steps),
+             {"steps"});
 }
 
 namespace {

@@ -60,11 +60,11 @@ struct ScheduleConfig final : Config {
   void fields(Fields& f) override {
     f.kind(kind, "shape of the learning rate after the warm-up");
     f("warmup", warmup, "steps (of a full batch) over which the rate rises linearly to its peak",
-      at_least(0));
+      between(0, 1e12));
     f("steps", steps,
       "length of the schedule in steps of a full batch, then the rate stays; 0: that of the "
       "train.steps of the first run",
-      at_least(0));
+      between(0, 1e12));
   }
   void validate(Errors& errors) const override;
 };

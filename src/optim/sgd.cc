@@ -32,7 +32,7 @@ void Sgd::Config::fields(Fields& f) {
 
 void Sgd::Config::validate(Errors& errors) const {
   if (nesterov && momentum == 0) {
-    errors.add("nesterov", "needs momentum; set optim.momentum, or nesterov = false");
+    errors.add("nesterov", "needs momentum; set optim.momentum, or nesterov = false", {"momentum"});
   }
 }
 

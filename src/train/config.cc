@@ -8,6 +8,11 @@
 #include "train/methods.h"
 
 namespace keel {
+namespace {
+
+constexpr double kMostTokens = 1e18;  // of a run: their number must fit in an int64_t
+
+}  // namespace
 
 void BatchWarmupConfig::fields(Fields& f) {
   f("start", start,
@@ -21,12 +26,14 @@ void BatchWarmupConfig::fields(Fields& f) {
 
 void TrainConfig::validate(Errors& errors) const {
   if (batch_warmup.start > accumulate) {
-    errors.add("batch_warmup.start", fmt::format("{} is more than train.accumulate = {}",
-                                                 batch_warmup.start, accumulate));
+    errors.add("batch_warmup.start",
+               fmt::format("{} is more than train.accumulate = {}", batch_warmup.start, accumulate),
+               {"accumulate"});
   }
   const bool grows = batch_warmup.start > 0 && batch_warmup.start < accumulate;
   if (grows && batch_warmup.increment > 0 && batch_warmup.tokens == 0) {
-    errors.add("batch_warmup.tokens", "must be set where batch_warmup.start is");
+    errors.add("batch_warmup.tokens", "must be set where batch_warmup.start is",
+               {"batch_warmup.start", "batch_warmup.increment", "accumulate"});
   }
 }
 
@@ -34,7 +41,7 @@ void TrainConfig::fields(Fields& f) {
   f("batch", batch, "sequences in a micro-batch", between(1, 1 << 24));
   f("accumulate", accumulate, "micro-batches in a step", between(1, 1 << 20));
   f("batch_warmup", batch_warmup, "a batch that grows");
-  f("steps", steps, "optimizer steps", at_least(1));
+  f("steps", steps, "optimizer steps", between(1, 1e12));
   f("seed", seed, "sets seed.init, seed.data and seed.dropout", at_least(0));
   f.path("init", init, "run, checkpoint or model.safetensors to take the first weights from");
   f("threads", threads, "threads that compute; 0: all cores", between(0, 256));
@@ -72,14 +79,18 @@ void CheckpointConfig::fields(Fields& f) {
 }
 
 void CheckpointConfig::validate(Errors& errors) const {
-  if (keep == 1) errors.add("keep", "must be 0 (all) or at least 2, is 1");
+  if (keep == 1) errors.add("keep", "must be 0 (all) or at least 2, is 1", {});
   if (keep_every == 0) return;
-  if (keep == 0) errors.add("keep_every", "checkpoint.keep = 0 keeps all; set one of them");
+  if (keep == 0) {
+    errors.add("keep_every", "checkpoint.keep = 0 keeps all; set one of them", {"keep"});
+  }
   if (every == 0) {
-    errors.add("keep_every", "checkpoint.every = 0 saves after the last step only; set both");
+    errors.add("keep_every", "checkpoint.every = 0 saves after the last step only; set both",
+               {"every"});
   } else if (keep_every % every != 0) {
     errors.add("keep_every",
-               fmt::format("{} is not a multiple of checkpoint.every = {}", keep_every, every));
+               fmt::format("{} is not a multiple of checkpoint.every = {}", keep_every, every),
+               {"every"});
   }
 }
 
@@ -128,9 +139,31 @@ void RunConfig::fields(Fields& f) {
 void RunConfig::validate(Errors& errors) const {
   validate_qk_clip(errors);
   if (model.init.kind() == "mup") validate_mup(errors);
+  const double tokens = static_cast<double>(train.steps) * static_cast<double>(sequences()) *
+                        static_cast<double>(model.context);
+  if (tokens <= kMostTokens) return validate_schedule(errors);
+  errors.add("train.steps",
+             fmt::format("{} steps of {} x {} tokens are more than {:g}, which cannot be counted",
+                         train.steps, sequences(), model.context, kMostTokens),
+             {"train.batch", "train.accumulate", "model.context"});
+}
+
+void RunConfig::validate_schedule(Errors& errors) const {
   if (schedule.steps > 0 && schedule.warmup > schedule.steps) return;  // is told already
-  const std::string misfit = schedule_misfit(schedule, full_steps());
-  if (!misfit.empty()) errors.add("schedule.warmup", misfit);
+  const int64_t steps = full_steps();
+  const std::string misfit = schedule_misfit(schedule, steps);
+  if (misfit.empty()) return;
+  std::vector<std::string> others{"schedule.steps"};
+  const bool of_the_kind = schedule.steps > 0 || schedule.warmup <= steps;
+  if (of_the_kind) others.insert(others.end(), {"schedule.kind", "schedule.decay"});
+  constexpr int64_t kOtherSteps = int64_t{1} << 40;
+  if (misfit != schedule_misfit(schedule, kOtherSteps)) {
+    others.insert(others.end(), {"train.steps", "train.batch_warmup"});
+    if (train.batch_warmup.start > 0) {
+      others.insert(others.end(), {"train.batch", "train.accumulate", "model.context"});
+    }
+  }
+  errors.add("schedule.warmup", misfit, others);
 }
 
 void RunConfig::validate_mup(Errors& errors) const {
@@ -139,16 +172,19 @@ void RunConfig::validate_mup(Errors& errors) const {
     errors.add("optim.weight_decay",
                "muP's rates fall with the width, and a decay that goes with the rate would fall "
                "with them; set optim.decay = \"independent\" (1e-4 is usual then), or "
-               "optim.weight_decay = 0");
+               "optim.weight_decay = 0",
+               {"model.init.kind", "optim.kind", "optim.decay"});
   }
   if (optim.kind.kind() == "sgd") {
     errors.add("optim.kind",
                "muP's rates are those for updates of Adam's size, and sgd's are as large as the "
-               "gradients; choose \"adamw\" or another model.init.kind");
+               "gradients; choose \"adamw\" or another model.init.kind",
+               {"model.init.kind"});
   } else if (!options.updates_like_adam()) {
     errors.add("optim.scale",
                "muP's rates are those for updates of Adam's size, and \"original\" fits updates to "
-               "the width itself; set \"match_rms\" or another model.init.kind");
+               "the width itself; set \"match_rms\" or another model.init.kind",
+               {"model.init.kind", "optim.kind"});
   }
 }
 
@@ -158,13 +194,15 @@ void RunConfig::validate_qk_clip(Errors& errors) const {
         "optim.qk_clip.tau",
         fmt::format("model.linear.kind = \"{}\" undoes what QK-clip does to the weights; set "
                     "optim.qk_clip.tau = 0 or model.linear.kind = \"plain\"",
-                    model.linear.kind()));
+                    model.linear.kind()),
+        {"model.linear.kind"});
   }
   const auto* softmax = dynamic_cast<const SoftmaxMixer::Config*>(&model.attention.options());
   if (optim.qk_clip.tau > 0 && softmax && !softmax->qk_norm.is_none()) {
     errors.add("optim.qk_clip.tau",
                "QK-norm undoes what QK-clip does to the weights; set optim.qk_clip.tau = 0 or "
-               "model.attention.qk_norm.kind = \"none\"");
+               "model.attention.qk_norm.kind = \"none\"",
+               {"model.attention.kind", "model.attention.qk_norm.kind"});
   }
 }
 

@@ -57,7 +57,8 @@ std::string line(const Difference& d) {
 // Keys by which tensors of the same names and shapes stand for other weights.
 bool reinterprets(const Difference& d) {
   if (d.a.empty() || d.b.empty()) return false;
-  return d.key.ends_with(".zero_centred") || d.key == "model.position.layout";
+  return d.key.ends_with(".zero_centred") || d.key == "model.position.layout" ||
+         d.key == "model.heads";
 }
 
 bool is_of_state(const std::string& key) {

@@ -82,12 +82,59 @@ TEST_F(BadInput, TechniquesAtOnceWithLineAndColumn) {
        {"bad.toml:2:14: model.final_norm: \"on\" does not go with placement \"post\": ",
         "bad.toml:4:18: model.attention_norm: placement \"post\" has no norm in front of attention",
         "bad.toml:6:8: optim.kind: unknown optimizer \"lionn\", did you mean \"lion\"?",
-        "bad.toml:9:1: clip.relative: unknown key",
+        "bad.toml:9:1: clip.relative: unknown key of kind \"zclip\"; it is one of kind \"adagc\"",
         "bad.toml:11:10: task.z_loss: must be at least 0, is -1",
         "--set: schedule.t_mult: must be at least 1, is 0.5"}) {
     expect_error(o, 2, line);
   }
   EXPECT_FALSE(real_fs().exists(small_.file("run")));
+}
+
+// What a value on its own breaks and what several break together come in one go, and nothing that
+// would only follow from a wrong value: heads that do not divide an unread width, muP with an
+// optimizer that is not known, a warm-up that does not fit into steps that are not.
+TEST_F(BadInput, CombinationsBesideWrongValues) {
+  const std::string bad = write("bad.toml",
+                                "[model]\n"
+                                "dim = \"wide\"\n"
+                                "heads = 3\n"
+                                "final_norm = \"on\"\n"
+                                "placement.kind = \"post\"\n"
+                                "norm = {kind = \"rmz\", zero_centred = true}\n"
+                                "linear.kind = \"weight_norm\"\n"
+                                "init.kind = \"mup\"\n"
+                                "attention = {v_norm = true, softcap = -1}\n"
+                                "[optim]\n"
+                                "kind = \"lionn\"\n"
+                                "qk_clip.tau = 50\n"
+                                "[schedule]\n"
+                                "warmup = 5000\n"
+                                "[train]\n"
+                                "steps = 0\n"
+                                "accumulate = 2\n"
+                                "batch_warmup.start = 4\n"
+                                "[task]\n"
+                                "label_smothing = 0.1\n");
+  const std::vector<std::string> lines{
+      bad + ":2:7: model.dim: must be an integer",
+      bad + ":6:16: model.norm.kind: unknown norm \"rmz\", did you mean \"rms\"? (known: ",
+      bad + ":9:39: model.attention.softcap: must be at least 0, is -1",
+      bad + ":20:1: task.label_smothing: unknown key, did you mean \"label_smoothing\"?",
+      bad + ":16:9: train.steps: must be between 1 and 1e+12, is 0",
+      bad + ":11:8: optim.kind: unknown optimizer \"lionn\", did you mean \"lion\"? (known: ",
+      bad + ":9:23: model.attention.v_norm: values are normed as queries and keys are, which",
+      bad + ":7:15: model.linear.kind: muP's deviations and rates are those of plain weights",
+      bad + ":4:14: model.final_norm: \"on\" does not go with placement \"post\": ",
+      bad + ":18:22: train.batch_warmup.start: 4 is more than train.accumulate = 2",
+      bad + ":12:15: optim.qk_clip.tau: model.linear.kind = \"weight_norm\" undoes what QK-clip"};
+  const std::string run = small_.file("run");
+  for (const auto& command :
+       {std::vector<std::string>{"config", "check", bad}, {"train", bad, "--out", run}}) {
+    const Outcome o = keel(command);
+    for (const std::string& line : lines) expect_error(o, 2, line);
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), std::ssize(lines)) << o.err;
+  }
+  EXPECT_FALSE(real_fs().exists(run));
 }
 
 TEST_F(BadInput, ConfigFile) {
@@ -275,6 +322,11 @@ TEST_F(BadInput, ResumeUnderAChangedTechnique) {
                                                 leave +
                                                 "model.norm.zero_centred = true (was false)\n");
   refused({"model.position.layout=interleaved"}, "the same numbers would stand for other weights");
+  refused({"model.heads=4"},
+          "the same numbers would stand for other weights" + leave + "model.heads = 4 (was 2)\n");
+  refused({"method=qk_norm_cap"}, leave +
+                                      "method = \"qk_norm_cap\" (was \"none\")\n  "
+                                      "model.norm.kind = \"layer\" (was \"rms\")\n");
   refused({"clip.kind=adagc"}, "it has no clip/average" + leave + "clip.kind = \"adagc\"");
   const Outcome accepted =
       resume({"optim.lr=0.5", "model.head.softcap=30", "schedule.final=0.5", "train.steps=5"});

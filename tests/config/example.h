@@ -71,7 +71,7 @@ struct AdamW final : Optimizer {
       f("decay", decay, "what scales the decay", one_of({"rate", "independent"}));
     }
     void validate(Errors& e) const override {
-      if (betas[0] > betas[1]) e.add("betas", "the first must not be above the second");
+      if (betas[0] > betas[1]) e.add("betas", "the first must not be above the second", {});
     }
   };
   explicit AdamW(const Config&) {}
@@ -119,7 +119,8 @@ struct ModelConfig final : Config {
   }
   void validate(Errors& e) const override {
     if (dim % heads != 0) {
-      e.add("heads", std::to_string(heads) + " heads do not divide dim " + std::to_string(dim));
+      e.add("heads", std::to_string(heads) + " heads do not divide dim " + std::to_string(dim),
+            {"dim"});
     }
   }
 };
@@ -143,7 +144,7 @@ struct SourceConfig final : Config {
     f("name", name, "in reports");
   }
   void validate(Errors& e) const override {
-    if (path.empty()) e.add("path", "must be given");
+    if (path.empty()) e.add("path", "must be given", {});
   }
 };
 

@@ -124,12 +124,14 @@ TEST_F(Layers, BaseKindsAreDroppedByTheFile) {
 }
 
 TEST_F(Layers, InTheSameLayerOrWithTheSameKindTheyAreErrors) {
-  EXPECT_EQ(error_of("model.norm = {kind = \"rms\", bias = true}"),
-            "run.toml:1:29: model.norm.bias: unknown key");
+  EXPECT_EQ(
+      error_of("model.norm = {kind = \"rms\", bias = true}"),
+      "run.toml:1:29: model.norm.bias: unknown key of kind \"rms\"; it is one of kind \"layer\"");
   EXPECT_EQ(error_of("", {"model.norm.kind=rms", "model.norm.bias=true"}),
-            "--set: model.norm.bias: unknown key");
-  EXPECT_EQ(error_of("model.norm.bias = true", {"model.norm.kind=rms"}),
-            "run.toml:1:12: model.norm.bias: unknown key");
+            "--set: model.norm.bias: unknown key of kind \"rms\"; it is one of kind \"layer\"");
+  EXPECT_EQ(
+      error_of("model.norm.bias = true", {"model.norm.kind=rms"}),
+      "run.toml:1:12: model.norm.bias: unknown key of kind \"rms\"; it is one of kind \"layer\"");
 }
 
 TEST_F(Layers, ASlipThatNoKindKnowsIsNotDropped) {

@@ -107,6 +107,13 @@ TEST(PresetKeys, UnknownNames) {
             "run.toml:2:14: recipe: must be a string");
   EXPECT_EQ(error("recipe = \"normed\"\nmodel.dim = 0\n", {}),
             "run.toml:2:13: model.dim: must be at least 1, is 0");
+  // What it would have set is not known, so rules do not look at it.
+  EXPECT_EQ(error("model.heads = 3\nrecipe = 3\n", {}), "run.toml:2:10: recipe: must be a string");
+  EXPECT_EQ(error("model.heads = 3\nmodel.dim = 64\n", {"recipe=3"}),
+            "--set: recipe: must be a string");
+  EXPECT_EQ(error("model.heads = 3\nmodel.dim = 64\nrecipe = 3\n", {}),
+            "run.toml:3:10: recipe: must be a string\n"
+            "run.toml:1:15: model.heads: 3 heads do not divide dim 64");
 }
 
 }  // namespace

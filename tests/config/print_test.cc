@@ -23,7 +23,7 @@ RunConfig changed() {
   c.data.sources[1].path = "/b";
   c.data.sources[1].weight = std::numeric_limits<double>::denorm_min();
   c.optim.lr = 1e22;
-  c.train.clip = std::numeric_limits<double>::infinity();
+  c.train.clip = std::numeric_limits<double>::max();
   return c;
 }
 
@@ -286,6 +286,8 @@ TEST(Text, Ranges) {
 TEST(Text, Nearest) {
   EXPECT_EQ(nearest("dmi", {"dim", "lim"}), "dim");
   EXPECT_EQ(nearest("head", {"heads", "layers"}), "heads");
+  EXPECT_EQ(nearest("RoPE", {"none", "rope"}), "rope");
+  EXPECT_EQ(nearest("qk-norm", {"l2_norm", "qk_norm"}), "qk_norm");
   EXPECT_EQ(nearest("bias", {"kind", "eps"}), "");
   EXPECT_EQ(nearest("", {"a"}), "");
   EXPECT_EQ(nearest("x", {"y"}), "");

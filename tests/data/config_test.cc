@@ -58,7 +58,8 @@ tokenizer.kind = "byte"
   EXPECT_TRUE(options.document_mask);
   EXPECT_EQ(options.sampler, "stream");
   EXPECT_EQ(error_text<ConfigError>([] { load("[data]\nkind = \"markov\"\nsplit = 0.1\n"); }),
-            "run.toml:3:1: data.split: unknown key");
+            "run.toml:3:1: data.split: unknown key of kind \"markov\"; it is one of kind \"text\", "
+            "\"jsonl\", \"shards\", \"npy\"");
 }
 
 // What `make demo` does to the small configuration.

@@ -127,6 +127,15 @@ TEST(Techniques, UnknownNameIsSuggested) {
   expect_error<ConfigError>(
       "unknown technique \"triangular\", did you mean \"slanted_triangular_schedule\"?" + end,
       [] { find_technique("triangular"); });
+  // A part of names is no slip of another name.
+  expect_error<ConfigError>("unknown technique \"deep\", did you mean \"deepnorm\"?" + end,
+                            [] { find_technique("deep"); });
+  expect_error<ConfigError>(
+      "unknown technique \"QK-Norm_L\", did you mean \"qk_norm_layer\" or \"qk_norm_l2\"?" + end,
+      [] { find_technique("QK-Norm_L"); });
+  expect_error<ConfigError>(
+      "unknown technique \"RoPE\", did you mean \"rope\" or \"rope_rotated_values\"?" + end,
+      [] { find_technique("RoPE"); });
   expect_error<ConfigError>("unknown technique \"quux\"" + end, [] { find_technique("quux"); });
 }
 

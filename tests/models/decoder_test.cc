@@ -231,7 +231,8 @@ TEST(ModelConfig, RulesBetweenMembers) {
   expect_error<ConfigError>("--set: kv_heads: 3 key-value heads do not divide 4 heads",
                             [] { tiny({"kv_heads=3"}); });
   expect_error<ConfigError>(
-      "tiny.toml: position: rope turns pairs of values, but a head has 5; choose an even head size",
+      "tiny.toml: position.kind: rope turns pairs of values, but a head has 5; choose an even head "
+      "size",
       [] { tiny({"head_dim=5"}); });
   EXPECT_NO_THROW(tiny({"head_dim=5", "position.kind=learned"}));
   expect_error<ConfigError>(

@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "config/load.h"
+#include "config/text.h"
+#include "config/walk.h"
 #include "core/error.h"
 #include "io/fs.h"
 #include "train/config.h"
@@ -27,7 +31,8 @@ const std::vector<Refusal>& model_refusals() {
        "model.heads: 3 heads do not divide dim 128; choose a divisor, or set model.head_dim"},
       {{"model.kv_heads=3"}, "model.kv_heads: 3 key-value heads do not divide 4 heads"},
       {{"model.head_dim=5"},
-       "model.position: rope turns pairs of values, but a head has 5; choose an even head size"},
+       "model.position.kind: rope turns pairs of values, but a head has 5; choose an even head "
+       "size"},
       {{"model.norm.gain=false", "model.norm.zero_centred=true"},
        "model.norm.zero_centred: there is no gain to be stored; leave it out, or set gain = true"},
       {{"model.norm.kind=batch"},
@@ -122,7 +127,11 @@ const std::vector<Refusal>& training_refusals() {
       {{"train.batch_warmup.start=4", "train.accumulate=2"},
        "train.batch_warmup.start: 4 is more than train.accumulate = 2"},
       {{"train.batch_warmup.start=1", "train.accumulate=2"},
-       "train.batch_warmup.tokens: must be set where batch_warmup.start is"}};
+       "train.batch_warmup.tokens: must be set where batch_warmup.start is"},
+      {{"train.steps=1000000000000", "train.batch=16777216"},
+       "train.steps: 1000000000000 steps of 16777216 x 256 tokens are more than 1e+18, which "
+       "cannot be "
+       "counted"}};
   return all;
 }
 
@@ -146,6 +155,86 @@ TEST(Refusals, EachWithItsReasonAlone) {
   for (const Refusal& r : refusals()) {
     const std::string error = error_of(r.sets);
     EXPECT_EQ(error.substr(error.find(": ") + 2), r.text) << testing::PrintToString(r.sets);
+  }
+}
+
+// Every key of a config, with other values of those that refusals may look at, as TOML.
+class OtherValues final : public KeyWalk {
+ public:
+  std::map<std::string, std::vector<std::string>> of;
+
+ private:
+  void value(const std::string&, const Leaf&) override {}
+  void empty_list(const std::string&) override {}
+  void leaf(const Field& field, Leaf v) override {
+    std::vector<std::string> values;
+    if (std::holds_alternative<bool*>(v)) values = {"true", "false"};
+    for (const std::string& s : field.range.values) values.push_back(quote_text(s));
+    const auto add_numbers = [&](auto... numbers) {
+      for (const double x : {static_cast<double>(numbers)...}) {
+        if (field.range.allows(x)) values.push_back(plain(x));
+      }
+    };
+    if (std::holds_alternative<int64_t*>(v)) add_numbers(0, 1, 2, 64);
+    if (std::holds_alternative<double*>(v)) add_numbers(0, 0.5, 1, 2);
+    note(field, values);
+  }
+  void choice(const Field& field, Choice& v) override {
+    std::vector<std::string> values;
+    for (const std::string& s : v.kinds()) values.push_back(quote_text(s));
+    note(field, values);
+    v.options().fields(*this);
+  }
+  void note(const Field& field, std::vector<std::string>& values) {
+    const std::string key = join_key(prefix_, field.key);
+    const std::string table = key.substr(0, key.find('.'));
+    const bool looked_at = key == "method" || table == "model" || table == "optim" ||
+                           table == "schedule" || table == "train";
+    of[key] = looked_at ? std::move(values) : std::vector<std::string>();
+  }
+};
+
+bool says(const std::string& error, const std::string& text) {
+  return ("\n" + error + "\n").find(": " + text + "\n") != std::string::npos;
+}
+
+std::vector<std::string> with(std::vector<std::string> sets, const std::string& key,
+                              const std::string& value) {
+  sets.push_back(key + "=" + value);
+  return sets;
+}
+
+// Whether a wrong value of the key may hide the refusal though no other value mends it: nobody
+// knows the options of a kind that is not known, and a batch that grows takes several keys.
+bool may_hide(const Refusal& r, const std::string& key) {
+  if (key.starts_with("train.batch_warmup.")) return true;
+  if (!key.ends_with(".kind")) return false;
+  const std::string table = key.substr(0, key.size() - 4);
+  return r.text.starts_with(table) || std::any_of(r.sets.begin(), r.sets.end(), [&](const auto& s) {
+           return s.starts_with(table);
+         });
+}
+
+// A wrong value hides the refusals that another value of the same key would have mended, because
+// nobody knows what was meant, and no others.
+TEST(Refusals, AreGivenBesideAWrongValueOfAnyKeyThatTheyDoNotLookAt) {
+  for (const Refusal& r : refusals()) {
+    RunConfig config;
+    EXPECT_THROW(load_config_text("run.toml", "", r.sets, config), ConfigError);
+    OtherValues others;
+    walk(config, others);
+    for (const auto& [key, values] : others.of) {
+      // In a run that is shorter still, what is wrong with the warm-up is another thing.
+      if (key == "train.steps" && r.text.ends_with("(it is 3)")) continue;
+      const bool looked_at = std::any_of(values.begin(), values.end(), [&](const auto& v) {
+        return !says(error_of(with(r.sets, key, v)), r.text);
+      });
+      if (!looked_at && may_hide(r, key)) continue;
+      const std::string error = error_of(with(r.sets, key, "[[]]"));
+      EXPECT_TRUE(says(error, r.text) != looked_at)
+          << testing::PrintToString(r.sets) << " and a wrong " << key << " give\n"
+          << error;
+    }
   }
 }
 

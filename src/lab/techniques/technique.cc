@@ -152,13 +152,14 @@ const Technique& find_technique(std::string_view name) {
     for (const Technique& t : family.rows) {
       if (t.name == name) return t;
       names.emplace_back(t.name);
-      if (!name.empty() && t.name.find(name) != std::string_view::npos) {
+      if (!name.empty() && t.name.find(folded(name)) != std::string_view::npos) {
         holding.emplace_back(t.name);
       }
     }
   }
   std::string hint = suggestion(name, names);
-  if (hint.empty() && !holding.empty()) {
+  constexpr size_t kMostHints = 8;
+  if (!holding.empty() && holding.size() <= kMostHints) {
     hint = fmt::format(", did you mean \"{}\"?", fmt::join(holding, "\" or \""));
   }
   throw ConfigError(

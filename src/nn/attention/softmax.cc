@@ -44,35 +44,41 @@ void SoftmaxMixer::Config::validate(Errors& errors) const {
   if (v_norm && qk_norm.is_none()) {
     errors.add("v_norm",
                "values are normed as queries and keys are, which have no norm; choose a "
-               "qk_norm.kind");
+               "qk_norm.kind",
+               {"qk_norm.kind"});
   }
   validate_entropy(errors);
   if (qk_norm.kind() != "l2") return;
   if (scale != "sqrt") {
     errors.add("scale",
                "qk_norm.kind = \"l2\" has a scale of its own (qk_norm.scale); leave this "
-               "one at \"sqrt\"");
+               "one at \"sqrt\"",
+               {"qk_norm.kind"});
   }
   if (learned_scale != "none" && qk_norm.options_as<L2HeadNorm::Config>().learned) {
     errors.add("learned_scale",
                "qk_norm.kind = \"l2\" learns a scale already; set "
-               "qk_norm.learned = false, or leave this one at \"none\"");
+               "qk_norm.learned = false, or leave this one at \"none\"",
+               {"qk_norm.kind", "qk_norm.learned"});
   }
 }
 
 void SoftmaxMixer::Config::validate_entropy(Errors& errors) const {
   if (entropy_weight == 0) return;
   if (entropy_floor == 0) {
-    errors.add("entropy_floor", "no row is below 0; set it above, or leave entropy_weight at 0");
+    errors.add("entropy_floor", "no row is below 0; set it above, or leave entropy_weight at 0",
+               {"entropy_weight"});
   }
   if (sink != "none") {
     errors.add("entropy_weight",
-               "is of weights that sum to 1, which they do not beside a sink; set sink = \"none\"");
+               "is of weights that sum to 1, which they do not beside a sink; set sink = \"none\"",
+               {"sink"});
   }
   if (clip_zeta != 1 || clip_gamma != 0) {
     errors.add("entropy_weight",
                "is of weights that sum to 1, which clipped ones do not; set clip_zeta = 1 and "
-               "clip_gamma = 0");
+               "clip_gamma = 0",
+               {clip_zeta != 1 ? "clip_zeta" : "clip_gamma"});
   }
 }
 

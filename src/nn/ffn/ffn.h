@@ -24,9 +24,9 @@ struct FfnOptions final : Config {
   int64_t hidden = 0;
   int64_t multiple = 8;
   void fields(Fields& f) override {
-    f("hidden", hidden, "width; 0: 4 dim, and 8/3 dim when gated, rounded", at_least(0));
+    f("hidden", hidden, "width; 0: 4 dim, and 8/3 dim when gated, rounded", between(0, 1 << 24));
     f("multiple", multiple, "the automatic width is rounded to the nearest multiple of this",
-      at_least(1));
+      between(1, 1 << 20));
   }
 };
 

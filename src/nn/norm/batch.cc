@@ -16,7 +16,8 @@ void BatchNorm::Config::validate(Errors& errors) const {
   if (allow_leak) return;
   errors.add("kind",
              "the statistics of a batch tell each token about later ones, so a causal model sees "
-             "the future in training; as a negative control set allow_leak = true");
+             "the future in training; as a negative control set allow_leak = true",
+             {"allow_leak"});
 }
 
 BatchNorm::BatchNorm(const Config& config, const NormArgs& args)

@@ -13,7 +13,8 @@ void NormOptions::gain_fields(Fields& f) {
 
 void NormOptions::validate(Errors& errors) const {
   if (zero_centred && !gain) {
-    errors.add("zero_centred", "there is no gain to be stored; leave it out, or set gain = true");
+    errors.add("zero_centred", "there is no gain to be stored; leave it out, or set gain = true",
+               {"gain"});
   }
 }
 

@@ -25,14 +25,15 @@ class T5Position final : public Position {
   struct Config final : keel::Config {
     int64_t buckets = 32, max_distance = 128;
     void fields(Fields& f) override {
-      f("buckets", buckets, "half of them hold one distance each, the others grow", at_least(2));
+      f("buckets", buckets, "half of them hold one distance each, the others grow",
+        between(2, 1 << 20));
       f("max_distance", max_distance, "from here on all distances are in the last bucket",
-        at_least(2));
+        between(2, 1 << 30));
     }
     void validate(Errors& errors) const override {
       if (max_distance > buckets / 2) return;
-      errors.add("max_distance",
-                 "must be more than buckets / 2, where buckets of one distance end");
+      errors.add("max_distance", "must be more than buckets / 2, where buckets of one distance end",
+                 {"buckets"});
     }
   };
   T5Position(const Config& config, const PositionArgs& args)
