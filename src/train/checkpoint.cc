@@ -32,10 +32,24 @@ CheckpointContent checkpoint_content(const Trainer& trainer, const CheckpointSta
   content.files = {{"config.toml", config}, {"tokenizer.json", trainer.data().tokenizer().save()}};
   content.extra.set("loss", numbers.loss);
   content.extra.set("grad_norm", numbers.grad_norm);
+  if (const auto best = numbers.progress.best_val_loss) {
+    content.extra.set("best_val_loss", *best);
+  }
+  content.extra.set("evaluations_since", numbers.progress.evaluations_since);
   content.extra.set("sequences", trainer.sequences_in(trainer.steps_done()));
   content.extra.set("vocab", trainer.model().vocab());
   content.extra.set("data", trainer.data().fingerprint());
   return content;
+}
+
+std::optional<EvaluationProgress> progress_in(const LoadedCheckpoint& checkpoint) {
+  const Json* best = checkpoint.extra.find("best_val_loss");
+  const Json* since = checkpoint.extra.find("evaluations_since");
+  if (since == nullptr || !since->is_integer()) return std::nullopt;
+  EvaluationProgress p;
+  p.evaluations_since = since->as_int();
+  if (best != nullptr && best->is_number()) p.best_val_loss = best->as_double();
+  return p;
 }
 
 void load_weights(const SafetensorsFile& file, Decoder& model) {

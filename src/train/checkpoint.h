@@ -1,6 +1,7 @@
 // A trainer to and from the checkpoint files: which tensors, under which names.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,14 +11,24 @@
 
 namespace keel {
 
+// What an early stop goes by.
+struct EvaluationProgress {
+  std::optional<double> best_val_loss;  // none: not evaluated yet
+  int64_t evaluations_since = 0;        // that were no better
+};
+
 struct CheckpointNumbers {
   double loss = 0, grad_norm = 0;  // of the step that the checkpoint was made after
+  EvaluationProgress progress;
 };
 
 // What a checkpoint of the trainer as it is now holds: the tensors of `state`, which was taken just
 // now, and their pointers. `config` is the resolved TOML.
 CheckpointContent checkpoint_content(const Trainer& trainer, const CheckpointState& state,
                                      const CheckpointNumbers& numbers, const std::string& config);
+
+// As the checkpoint has it; nothing where it was written without.
+std::optional<EvaluationProgress> progress_in(const LoadedCheckpoint& checkpoint);
 
 // Weights, state and step of a checkpoint into a trainer of the same config. DataError naming file
 // and tensor when it belongs to another model. `changed`: the config has been changed since, so

@@ -47,6 +47,7 @@ RunLoop::RunLoop(Session& session, Fs& fs, std::vector<Observer*> observers, Sto
       longest_save_(seconds_to_save(trainer_.memory())),
       saved_at_(trainer_.steps_done()) {
   if (trainer_.steps_done() > 0) read_past();
+  if (session.progress) progress_ = *session.progress;
   keep_time_back();
 }
 
@@ -67,8 +68,8 @@ void RunLoop::until_stopped(F&& f) {
   }
 }
 
-// So that the mean of the last losses and the count of evaluations without progress are those of
-// an unbroken run. Metrics that cannot be read are no reason to refuse to train.
+// So that the mean of the last losses and the last evaluation are those of an unbroken run. Metrics
+// that cannot be read are no reason to refuse to train; what changes training is in the checkpoint.
 void RunLoop::read_past() {
   const int64_t done = trainer_.steps_done();
   try {
@@ -115,8 +116,9 @@ void RunLoop::note_loss(double loss) {
 
 void RunLoop::note_evaluation(double loss) {
   val_loss_ = loss;
-  worse_ = best_ && !(loss < *best_) ? worse_ + 1 : 0;
-  if (!best_ || loss < *best_) best_ = loss;
+  auto& [best, since] = progress_;
+  since = best && !(loss < *best) ? since + 1 : 0;
+  if (!best || loss < *best) best = loss;
 }
 
 bool RunLoop::evaluated() const {
@@ -162,7 +164,8 @@ void RunLoop::begin_save() {
   end_save(true);
   const int64_t step = trainer_.steps_done();
   tell([&](Observer& o) { o.before_checkpoint(step); });
-  if (const auto bad = saver_.begin(trainer_, {last_.loss, last_.grad_norm}); !bad.empty()) {
+  if (const auto bad = saver_.begin(trainer_, {last_.loss, last_.grad_norm, progress_});
+      !bad.empty()) {
     lost_ = fmt::format("{} after step {}", bad, step);
     return;
   }
@@ -267,7 +270,7 @@ void RunLoop::between_steps() {
 
 bool RunLoop::lost_progress() const {
   const int64_t patience = trainer_.config().stop.patience;
-  return patience > 0 && worse_ >= patience;
+  return patience > 0 && progress_.evaluations_since >= patience;
 }
 
 RunOutcome RunLoop::run() {
@@ -298,7 +301,8 @@ RunOutcome RunLoop::run() {
   if (!lost_.empty()) return diverged();
   if (end == RunEnd::kStopped) reason = requests_.reason();
   if (end == RunEnd::kEarly) {
-    reason = fmt::format("no better validation loss in {} evaluations", worse_);
+    reason =
+        fmt::format("no better validation loss in {} evaluations", progress_.evaluations_since);
   }
   if (!reason.empty()) {
     tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "stop", reason); });

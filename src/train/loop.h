@@ -81,8 +81,9 @@ class RunLoop {
   double seconds_ = 0;
   double longest_step_ = 0, longest_save_;  // seconds
   int64_t tokens_here_ = 0;
-  std::optional<double> val_loss_, best_;
-  int64_t evaluated_at_ = -1, sampled_at_ = -1, saved_at_ = -1, worse_ = 0;
+  std::optional<double> val_loss_;
+  EvaluationProgress progress_;
+  int64_t evaluated_at_ = -1, sampled_at_ = -1, saved_at_ = -1;
   bool ending_ = false;  // no later step will save
 };
 

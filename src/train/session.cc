@@ -197,6 +197,7 @@ Session resume_session(Fs& fs, const std::string& run, const std::vector<std::st
   if (newest.found) {
     load_trainer(*newest.found, *s.trainer, changed);
     s.resumed_at = newest.found->step;
+    s.progress = progress_in(*newest.found);
     s.notes.push_back(fmt::format(
         "resuming at step {} from {}, saved {} ago, every byte verified, state xxh3 {}",
         s.resumed_at, newest.found->path, age_of(newest.found->path), state_hash(*s.trainer)));

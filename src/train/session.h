@@ -3,12 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/load.h"
 #include "io/fs.h"
-#include "train/checkpoint_state.h"
+#include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/plan.h"
 #include "train/run_dir.h"
@@ -28,6 +29,7 @@ struct Session {
   std::unique_ptr<CheckpointState> checkpoint;  // made before the first step, for its memory
   Plan plan;                                    // what was found before the memory was taken
   int64_t resumed_at = 0;
+  std::optional<EvaluationProgress> progress;  // of a run that goes on
 };
 
 // A new run from a config file; `out` empty: a name made from time and config under runs/.

@@ -259,6 +259,29 @@ TEST(Loop, EndsWithoutProgress) {
   EXPECT_EQ(w.saved, (std::vector<int64_t>{3}));
 }
 
+// What it goes by is in the checkpoint: it does not need the metrics.
+TEST(Loop, EndsWithoutProgressAlsoWhenResumedWithoutMetrics) {
+  const Folder folder;
+  const std::vector<std::string> sets = {"optim.lr=1e-30", "eval.every=2", "stop.patience=4",
+                                         "checkpoint.every=1"};
+  for (const int64_t stop_after : {1, 2, 3, 5, 9}) {
+    const std::string path = folder / ("run" + std::to_string(stop_after));
+    Watcher first, second;
+    {
+      Session s = create_session(real_fs(), folder / "run.toml", sets, path);
+      first.stop_after = stop_after;
+      EXPECT_EQ(run(s, first).end, RunEnd::kStopped);
+    }
+    for (const char* name : {"/metrics.db", "/metrics.db-wal", "/metrics.db-shm"}) {
+      if (real_fs().exists(path + name)) real_fs().remove_file(path + name);
+    }
+    Session s = resume_session(real_fs(), path, {});
+    const RunOutcome o = run(s, second);
+    EXPECT_EQ(o.end, RunEnd::kEarly) << stop_after;
+    EXPECT_EQ(o.steps, 10) << stop_after;
+  }
+}
+
 TEST(Loop, OutcomeHasTheNumbersOfTheRun) {
   const Folder folder;
   Watcher w;
