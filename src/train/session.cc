@@ -20,6 +20,10 @@
 namespace keel {
 namespace {
 
+// Of what a run does beside its steps. Asked for and given back before the first step, so that a
+// limit that is too tight for it is told then.
+constexpr int64_t kBesideSteps = int64_t{16} << 20;
+
 constexpr const char* kDataFile = "data.json";
 
 // What "auto" and 0 stand for is decided once, when the run is created, and kept.
@@ -67,6 +71,8 @@ void prepare(Session& s, DeviceKind device) {
   s.trainer->adopt_layouts(meta);
   s.trainer->take_memory();
   s.checkpoint = std::make_unique<CheckpointState>(*s.trainer);
+  persistent({kBesideSteps / int64_t{sizeof(float)}}, DType::kF32, DeviceKind::kCpu,
+             "saving, metrics and the report");
 }
 
 // Refuses, before anything is allocated, what the checkpoint does not fit. Returns whether the
