@@ -1,5 +1,7 @@
 // The program: reads the command line, runs the command, turns errors into messages and exit codes.
 
+#include <malloc.h>
+
 #include <csignal>
 #include <new>
 #include <variant>
@@ -13,6 +15,10 @@
 int main(int argc, char** argv) {
   using namespace keel;
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write, not a death
+  // One heap for all threads: else each one that allocates takes 64 MiB of address space for its
+  // own, or, under a limit that does not have them, a page for every allocation. Steps allocate
+  // nothing, so no thread waits for another.
+  mallopt(M_ARENA_MAX, 1);
   try {
     check_cpu();
     remember_command_line(argv);
