@@ -132,7 +132,9 @@ inline void expect_right_gradient(const RunConfig& config) {
     const double near = (at(h) - at(-h)) / (2 * h), far = (at(2 * h) - at(-2 * h)) / (4 * h);
     error = std::min(error, std::abs((4 * near - far) / 3 / slope - 1));
   }
-  EXPECT_LT(error, kinked(config.model) ? 2e-2 : 5e-3) << "of a slope of " << slope;
+  // Seen over the whole array: 1.3e-4 and, once, 9.8e-4; with kinks 5.6e-4 and, once, 2.4e-3. The
+  // differences are of a loss in f32.
+  EXPECT_LT(error, kinked(config.model) ? 1e-2 : 3e-3) << "of a slope of " << slope;
 }
 
 inline std::vector<std::vector<float>> everything(const SmallRun& run) {
