@@ -16,7 +16,7 @@ function(keel_test_program name library sources)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(test_${name} PRIVATE ${library} GTest::gtest GTest::gtest_main
     keel_warnings keel_cuda ${ARGN})
-  keel_precompile(test_${name})
+  keel_compile(test_${name} tests)
   target_compile_definitions(test_${name} PRIVATE
     KEEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" KEEL_BINARY_DIR="${PROJECT_BINARY_DIR}")
 endfunction()
@@ -30,6 +30,7 @@ function(keel_tests name library)
     add_library(keel_harness STATIC ${harness_sources})
     target_include_directories(keel_harness PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_link_libraries(keel_harness PUBLIC keel_ops keel_io PRIVATE GTest::gtest keel_warnings)
+    keel_compile(keel_harness tests)
     target_compile_definitions(keel_harness PRIVATE
       KEEL_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
   endif()

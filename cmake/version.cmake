@@ -36,7 +36,7 @@ KEEL_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";KEEL_LIBRARIES=\"${libraries}\"")
   string(REPLACE ";" " " sets "${sets}")
   string(TOLOWER " ${sets} " sets)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/${cpu_file} PROPERTIES
-    COMPILE_DEFINITIONS "KEEL_USES=\"${sets}\"")
+    COMPILE_DEFINITIONS "KEEL_USES=\"${sets}\"" SKIP_PRECOMPILE_HEADERS ON)
   if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     set_source_files_properties(${PROJECT_SOURCE_DIR}/${cpu_file} PROPERTIES
       COMPILE_OPTIONS "-march=x86-64")

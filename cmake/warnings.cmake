@@ -25,7 +25,8 @@ endif()
 
 find_program(KEEL_CCACHE ccache)
 if(KEEL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${KEEL_CCACHE})
+  # Without these ccache does not keep what was compiled with a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${KEEL_CCACHE})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${KEEL_CCACHE})
 endif()
 find_program(KEEL_LLD ld.lld)

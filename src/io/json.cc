@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
+#include <utility>
 
 #include "core/error.h"
 
@@ -210,6 +211,27 @@ Json::Json(std::string_view v) : v_(std::string(v)) {}
 Json::Json(std::string v) : v_(std::move(v)) {}
 Json::Json(Array v) : v_(std::move(v)) {}
 Json::Json(Object v) : v_(std::move(v)) {}
+Json::Json(const Json&) = default;
+Json::Json(Json&&) noexcept = default;
+Json& Json::operator=(const Json&) = default;
+Json& Json::operator=(Json&&) noexcept = default;
+Json::~Json() = default;
+
+Json Json::of_signed(int64_t v) {
+  Json j;
+  j.v_ = v;
+  return j;
+}
+
+Json Json::of_unsigned(uint64_t v) {
+  Json j;
+  if (std::in_range<int64_t>(v)) {
+    j.v_ = static_cast<int64_t>(v);
+  } else {
+    j.v_ = v;
+  }
+  return j;
+}
 
 Json Json::array() { return Array(); }
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,15 +22,21 @@ class Json {
   Json(std::nullptr_t);
   Json(bool v);
   template <std::signed_integral T>
-  Json(T v);
+  Json(T v) : Json(of_signed(v)) {}
   template <std::unsigned_integral T>
-  Json(T v);
+  Json(T v) : Json(of_unsigned(v)) {}
   Json(double v);
   Json(const char* v);
   Json(std::string_view v);
   Json(std::string v);
   Json(Array v);
   Json(Object v);
+  // In the .cc, so that the many files that pass a Json along do not each compile copies of it.
+  Json(const Json&);
+  Json(Json&&) noexcept;
+  Json& operator=(const Json&);
+  Json& operator=(Json&&) noexcept;
+  ~Json();
 
   static Json array();
   static Json object();
@@ -75,6 +80,9 @@ class Json {
   bool operator==(const Json&) const;
 
  private:
+  static Json of_signed(int64_t v);
+  static Json of_unsigned(uint64_t v);
+
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Array, Object> v_;
 };
 
@@ -84,17 +92,6 @@ struct JsonMember {
   bool operator==(const JsonMember&) const = default;
 };
 
-// Here, where a member is known: making a Json needs the means to destroy one.
-template <std::signed_integral T>
-Json::Json(T v) : v_(static_cast<int64_t>(v)) {}
-template <std::unsigned_integral T>
-Json::Json(T v) {
-  if (std::in_range<int64_t>(v)) {
-    v_ = static_cast<int64_t>(v);
-  } else {
-    v_ = static_cast<uint64_t>(v);
-  }
-}
 template <class Range>
 Json Json::array_of(const Range& range) {
   Array a;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "backend/cpu/copy_finite.h"
 #include "core/error.h"
 #include "io/hash.h"
 #include "train/checkpoint_names.h"
@@ -50,22 +51,19 @@ constexpr FloatFormat kFloats[] = {{"F32", 4, 0x7f800000},
 
 template <class Bits>
 std::optional<int64_t> find_exponent(const void* data, int64_t count, Bits exponent) {
-  constexpr int64_t kBlock = 4096;
   const auto* bytes = static_cast<const std::byte*>(data);
-  const auto hit = [&](int64_t i) {
+  for (int64_t i = 0; i < count; ++i) {
     Bits v;
     std::memcpy(&v, bytes + i * static_cast<int64_t>(sizeof v), sizeof v);
-    return (v & exponent) == exponent;
-  };
-  for (int64_t from = 0; from < count; from += kBlock) {
-    const int64_t to = std::min(count, from + kBlock);
-    unsigned any = 0;
-    for (int64_t i = from; i < to; ++i) any |= hit(i);
-    for (int64_t i = from; any != 0 && i < to; ++i) {
-      if (hit(i)) return i;
-    }
+    if ((v & exponent) == exponent) return i;
   }
   return std::nullopt;
+}
+
+// Quick, for tensors of a trainer; true only if all values are finite.
+bool seen_finite(const CheckpointTensor& t, int64_t count) {
+  if (t.dtype == "F32") return copy_finite(nullptr, t.data, count, DType::kF32);
+  return t.dtype == "BF16" && copy_finite(nullptr, t.data, count, DType::kBf16);
 }
 
 Json file_entry(const std::string& name, uint64_t bytes, const std::string& hash) {
@@ -197,6 +195,7 @@ std::optional<int64_t> first_nonfinite(const CheckpointTensor& t) {
   for (const FloatFormat& f : kFloats) {
     if (t.dtype != f.dtype) continue;
     const auto count = static_cast<int64_t>(t.bytes / f.bytes);
+    if (seen_finite(t, count)) return std::nullopt;
     if (f.bytes == 2) return find_exponent(t.data, count, static_cast<uint16_t>(f.exponent));
     if (f.bytes == 4) return find_exponent(t.data, count, static_cast<uint32_t>(f.exponent));
     return find_exponent(t.data, count, f.exponent);
