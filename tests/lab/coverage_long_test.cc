@@ -28,7 +28,7 @@ TEST_P(CoverageOf, Frontiers) {
   const auto [arms, seeds, capped] = GetParam();
   Study study{.arms = static_cast<size_t>(arms), .seeds = seeds};
   if (capped) study.cap = test::kTrainingCap;
-  study.tables = arms == 1 ? 10'000 : 1'500;
+  study.tables = arms == 1 ? 10'000 : 3'000;
   const auto some = measure(study, false, arms > 1);
   expect_covers(some.training, study, "training");
   if (arms > 1) expect_covers(some.difference, study, "difference");

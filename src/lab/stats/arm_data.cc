@@ -89,6 +89,15 @@ void check_weights(std::span<const double> weights, size_t arms, double level) {
   }
 }
 
+bool is_difference(std::span<const double> weights) {
+  double sum = 0, size = 0;
+  for (const double w : weights) {
+    sum += w;
+    size += std::abs(w);
+  }
+  return std::abs(sum) <= 1e-9 * size;
+}
+
 double satterthwaite_df(std::span<const MeanSquare> parts) {
   double sum = 0, squares = 0, all = 0;
   for (const auto& [weight, value, df] : parts) {

@@ -24,6 +24,9 @@ ArmData check_observations(std::span<const Observation> observations);
 // The errors of ArmModel::estimate.
 void check_weights(std::span<const double> weights, size_t arms, double level);
 
+// Whether weights sum to 0 but for rounding, so that blocks cancel.
+bool is_difference(std::span<const double> weights);
+
 // Squares whose sum, each weighted, estimates a variance; Satterthwaite's degrees of freedom
 // (Biometrics Bulletin 2, 1946).
 struct MeanSquare {

@@ -38,7 +38,7 @@ struct Estimate {
   Censored censored = Censored::kNone;  // kRight: the truth is beyond value or at infinity
   double standard_error = 0;            // infinite where an end of the interval is
   double df = 0;                        // of the t distribution behind the interval
-  double p = 1;                         // two-sided, of the hypothesis that the truth is 0
+  double p = 1;  // two-sided, of "the truth is 0"; NaN for what is no difference between arms
   // None when the data allow none: a single seed, no degrees of freedom.
   std::optional<Interval> interval;
 };

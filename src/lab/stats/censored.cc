@@ -17,6 +17,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLeastSpread = 1e-4;
 // An end of an interval further away than this many ranges of the data is at infinity.
 constexpr double kFarthest = 100;
+constexpr double kMostT = 1e8;
 
 // 1 or -1 where all cells of the arm are censored to the right or all to the left: then the
 // likelihood grows all the way there.
@@ -80,35 +81,33 @@ std::vector<double> first_guess(const ArmData& data, double range) {
   return start;
 }
 
-// The place beyond `from` (step > 0: above) where deficit() reaches `bound`, or infinity. deficit
-// grows like the square of the distance: its root is nearly a line, which regula falsi (the
-// Illinois variant) follows in a few steps.
+// The place beyond `from` (step > 0: above) where the statistic, which is 0 at `from` and grows
+// with the distance, reaches `wanted`, or infinity. Nearly a line, which regula falsi (the Illinois
+// variant) follows in a few steps.
 template <class F>
-double reach(const F& deficit, double from, double step, double bound, double farthest) {
-  const double wanted = std::sqrt(bound);
-  const auto excess = [&](double x) { return std::sqrt(std::max(deficit(x), 0.0)) - wanted; };
-  double near = from, near_root = -wanted, far = from, far_root = -wanted;
-  while (far_root < 0) {
+double reach(const F& statistic, double from, double step, double wanted, double farthest) {
+  double near = from, near_excess = -wanted, far = from, far_excess = -wanted;
+  while (far_excess < 0) {
     near = far;
-    near_root = far_root;
+    near_excess = far_excess;
     far += step;
     step *= 1.7;
     if (std::abs(far - from) > farthest) return std::copysign(kInfinity, step);
-    far_root = excess(far);
+    far_excess = statistic(far) - wanted;
   }
   double x = far;
   for (int i = 0; i < 60 && std::abs(far - near) > 1e-10 * farthest; ++i) {
-    x = (near * far_root - far * near_root) / (far_root - near_root);
-    const double root = excess(x);
-    if (std::abs(root) < 1e-6 * wanted) break;
-    if (root < 0) {
+    x = (near * far_excess - far * near_excess) / (far_excess - near_excess);
+    const double excess = statistic(x) - wanted;
+    if (std::abs(excess) < 1e-6 * wanted) break;
+    if (excess < 0) {
       near = x;
-      near_root = root;
-      far_root *= 0.5;
+      near_excess = excess;
+      far_excess *= 0.5;
     } else {
       far = x;
-      far_root = root;
-      near_root *= 0.5;
+      far_excess = excess;
+      near_excess *= 0.5;
     }
   }
   return x;
@@ -154,7 +153,7 @@ double CensoredTwoWay::residual_df() const {
   if (bounded_arms_ == 0) return 0;
   const auto cells = static_cast<double>(bounded_cells_);
   const double all = cells - static_cast<double>(bounded_arms_ + data_.seeds) + 1;
-  return std::max(all, 0.0) * static_cast<double>(informative_cells_) / cells;
+  return std::max(all, 0.0);
 }
 
 double CensoredTwoWay::residual_sd() const {
@@ -167,7 +166,7 @@ double CensoredTwoWay::seed_sd() const {
 
 // As TwoWay has it, with the fitted spreads in place of the mean squares and degrees of freedom in
 // proportion to the share of cells that are not merely bounded on one side.
-double CensoredTwoWay::df_of(std::span<const double> weights) const {
+CensoredTwoWay::Precision CensoredTwoWay::precision_of(std::span<const double> weights) const {
   const auto seeds = static_cast<double>(data_.seeds);
   const auto cells = static_cast<double>(bounded_cells_);
   double total = 0, q = 0;
@@ -175,16 +174,16 @@ double CensoredTwoWay::df_of(std::span<const double> weights) const {
     total += w;
     q += w * w / seeds;
   }
-  const double share = static_cast<double>(informative_cells_) / cells;
-  const double per_seed = (cells - static_cast<double>(bounded_arms_)) / (seeds - 1);
-  const double seed_df = std::max((seeds - 1) * share, 1.0);
-  if (bounded_arms_ < 2) return seed_df;
-  const double of_seeds = std::min(q, total * total / (seeds * per_seed));
+  const double seed_df = seeds - 1;
   const double residual = spread(0) * spread(0);
+  if (bounded_arms_ < 2) return {seed_df, std::sqrt(q * residual)};
+  const double per_seed = (cells - static_cast<double>(bounded_arms_)) / (seeds - 1);
+  const double of_seeds = std::min(q, total * total / (seeds * per_seed));
   const std::array<MeanSquare, 2> parts{
       {{of_seeds, residual + per_seed * spread(1) * spread(1), seed_df},
        {q - of_seeds, residual, std::max(residual_df(), 1.0)}}};
-  return satterthwaite_df(parts);
+  const double variance = parts[0].weight * parts[0].value + parts[1].weight * parts[1].value;
+  return {satterthwaite_df(parts), std::sqrt(variance)};
 }
 
 // The bound of an arm's cells that are censored to one side, 1 or -1, which all of them share; or
@@ -271,9 +270,9 @@ Estimate CensoredTwoWay::estimate(std::span<const double> weights, double level)
   return e;
 }
 
-// The restricted likelihood ratio of a normal sample, df log(1 + t^2 / df), is turned around: that
-// is exact for an arm alone and for a contrast of complete exact data, and it makes intervals wide
-// enough where seeds are few.
+// Twice the drop of the restricted log-likelihood of a normal sample is df log(1 + t^2 / df):
+// turned around it gives a t statistic that is exact for an arm alone and for a contrast of
+// complete exact data, and intervals that are wide enough where seeds are few.
 void CensoredTwoWay::add_interval(Estimate& e, std::span<const double> weights,
                                   double level) const {
   const Pull pull = pull_of(weights);
@@ -284,27 +283,28 @@ void CensoredTwoWay::add_interval(Estimate& e, std::span<const double> weights,
   } else {
     e.value = target.value;
   }
-  e.df = df_of(weights);
+  const auto [df, error] = precision_of(weights);
+  e.df = df;
   e.interval = {-kInfinity, kInfinity};
   e.standard_error = kInfinity;
-  e.p = 1;
+  if (is_difference(weights)) e.p = 1;
   if (pull.up && pull.down) return;
-  const double t = t_quantile(0.5 + level / 2, e.df);
-  const double bound = 0.5 * e.df * std::log1p(t * t / e.df);
-  const double step = 0.3 * spread(0) + 0.02 * range_;
-  const auto end = [&](double direction) {
+  const auto t_of = [&, df = df](std::vector<double>& at, double x) {
+    const double drop = log_likelihood_ - target.profile.maximize(at, target.weights, x);
+    return std::min(std::sqrt(df * std::expm1(2 * std::max(drop, 0.0) / df)), kMostT);
+  };
+  const double t = t_quantile(0.5 + level / 2, df);
+  const auto end = [&, error = error](double direction) {
     std::vector<double> at = target.at;
-    const auto deficit = [&](double x) {
-      return log_likelihood_ - target.profile.maximize(at, target.weights, x);
-    };
-    return reach(deficit, target.value, direction * step, bound, kFarthest * range_);
+    return reach([&](double x) { return t_of(at, x); }, target.value, direction * t * error, t,
+                 kFarthest * range_);
   };
   if (!pull.down) e.interval->low = end(-1);
   if (!pull.up) e.interval->high = end(1);
   e.standard_error = 0.5 * (e.interval->high - e.interval->low) / t;
+  if (!is_difference(weights)) return;
   std::vector<double> at = target.at;
-  const double at_zero = log_likelihood_ - target.profile.maximize(at, target.weights, 0);
-  e.p = t_two_sided_p(std::sqrt(e.df * std::expm1(2 * std::max(at_zero, 0.0) / e.df)), e.df);
+  e.p = t_two_sided_p(t_of(at, 0), df);
 }
 
 }  // namespace keel

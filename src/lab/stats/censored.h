@@ -60,7 +60,11 @@ class CensoredTwoWay final : public ArmModel {
   struct Pull {
     bool up = false, down = false;
   };
-  double df_of(std::span<const double> weights) const;
+  // Of a sum of arms: degrees of freedom, and the standard error if nothing were censored.
+  struct Precision {
+    double df, standard_error;
+  };
+  Precision precision_of(std::span<const double> weights) const;
   double bound_of(size_t arm, int side) const;
   double spread(size_t i) const;
   Pull pull_of(std::span<const double> weights) const;

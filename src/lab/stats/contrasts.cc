@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "lab/stats/arm_data.h"
 
 namespace keel {
 namespace {
@@ -34,12 +35,8 @@ std::vector<double> holm_levels(std::span<const double> p, double alpha) {
 }
 
 void check_contrast(const Contrast& c) {
-  double sum = 0, size = 0;
-  for (const double w : c.weights) {
-    sum += w;
-    size += std::abs(w);
-  }
-  if (std::abs(sum) <= 1e-9 * size) return;
+  if (is_difference(c.weights)) return;
+  const double sum = std::accumulate(c.weights.begin(), c.weights.end(), 0.0);
   throw DataError(
       fmt::format("contrast \"{}\": the weights sum to {}, they must sum to 0", c.name, sum));
 }

@@ -68,7 +68,7 @@ Estimate TwoWay::estimate(std::span<const double> weights, double level) const {
   const double q = quadratic_form(fit_.inverse_gram, c);
   const auto seeds = static_cast<double>(seeds_), cells = static_cast<double>(cells_);
   const double of_seeds =
-      std::abs(total) < 1e-12 ? 0 : total * total * (seeds - 1) / (seeds * (cells - arms_));
+      is_difference(weights) ? 0 : total * total * (seeds - 1) / (seeds * (cells - arms_));
   double of_residual = std::max(q - of_seeds, 0.0);
   if (of_residual < 1e-12 * q) of_residual = 0;  // one arm: no residual is needed
   if (seeds_ < 2 || (of_residual > 0 && residual_df_ <= 0)) {
@@ -81,7 +81,10 @@ Estimate TwoWay::estimate(std::span<const double> weights, double level) const {
   if (of_residual > 0) variance += of_residual * residual_ms_;
   e.standard_error = std::sqrt(variance);
   e.df = satterthwaite_df(parts);
-  e.p = e.value == 0 ? 1 : t_two_sided_p(e.value / e.standard_error, e.df);
+  e.p = std::nan("");
+  if (is_difference(weights)) {
+    e.p = e.value == 0 ? 1 : t_two_sided_p(e.value / e.standard_error, e.df);
+  }
   const double half = t_quantile(0.5 + level / 2, e.df) * e.standard_error;
   e.interval = {e.value - half, e.value + half};
   return e;
