@@ -16,6 +16,9 @@ keel_system_library(keel_xxhash xxhash.h xxhash)
 keel_system_library(keel_zstd zstd.h zstd)
 keel_system_library(keel_sqlite sqlite3.h sqlite3)
 
+# Boost.Math is headers alone.
+find_path(keel_boost_math_INCLUDE boost/math/distributions.hpp REQUIRED)
+
 # oneDNN's own OpenMP runtime: each worker thread tells it to use one thread (core/parallel).
 add_library(keel_gomp INTERFACE)
 target_link_libraries(keel_gomp INTERFACE -l:libgomp.so.1)

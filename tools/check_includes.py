@@ -10,7 +10,8 @@ BANNED_IN_HEADERS = set("iostream sstream regex filesystem chrono thread random 
 HEAVY = {  # what is included -> which headers it stands for
     "toml++": r"toml\+\+/|toml\.hpp", "nlohmann-json": r"nlohmann/", "oneDNN": r"dnnl|oneapi/",
     "SQLite": r"sqlite3", "zstd": r"zstd", "xxHash": r"xxhash|xxh3", "CLI11": r"CLI/",
-    "cuBLASLt": r"cublas", "CUDA runtime": r"cuda_runtime", "GoogleTest": r"gtest/|gmock/"}
+    "cuBLASLt": r"cublas", "CUDA runtime": r"cuda_runtime", "GoogleTest": r"gtest/|gmock/",
+    "Boost": r"boost/"}
 NOWHERE = {"GoogleTest"}  # tests only
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 

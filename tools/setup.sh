@@ -20,6 +20,7 @@ libfmt-dev          text
 libsqlite3-dev      metrics of a run
 libxxhash-dev       checksums of checkpoints
 libzstd-dev         compressed data
+libboost-math-dev   distribution functions of the laboratory's statistics
 libjs-dygraphs      charts of the report page
 ccache              builds again in seconds
 lld                 links fast
