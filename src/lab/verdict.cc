@@ -33,8 +33,8 @@ void VerdictConfig::fields(Fields& f) {
 }
 
 void VerdictConfig::validate(Errors& errors) const {
-  if (narrow_margin > margin) errors.add("narrow_margin", "must not be above margin");
-  if (wide_margin < margin) errors.add("wide_margin", "must not be below margin");
+  if (narrow_margin > margin) errors.add("narrow_margin", "must not be above margin", {"margin"});
+  if (wide_margin < margin) errors.add("wide_margin", "must not be below margin", {"margin"});
 }
 
 VerdictConfig VerdictConfig::labelled(Labelling labelling) const {
