@@ -33,7 +33,7 @@ TEST_P(CoverageOf, Frontiers) {
   expect_covers(some.training, study, "training");
   if (arms > 1) expect_covers(some.difference, study, "difference");
   if (capped) study.cap = test::kDivergenceCap;
-  if (arms > 1) study.tables = 500;
+  if (arms > 1) study.tables = arms == 2 ? 1'000 : 500;
   expect_covers(measure(study, true, false).divergence, study, "divergence");
 }
 
