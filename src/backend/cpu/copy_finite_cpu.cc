@@ -1,7 +1,7 @@
-#include "backend/cpu/copy_finite.h"
-
 #include <algorithm>
 #include <cstring>
+
+#include "backend/cpu/copy_finite.h"
 
 namespace keel {
 namespace {
