@@ -1,0 +1,61 @@
+// Runs the trials of a store by worker processes of this program (`keel sweep-worker`), each pinned
+// to a core, until none is pending.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/stop.h"
+#include "lab/sweep/store.h"
+
+namespace keel {
+
+// What workers need to know beside the store; written to OUT/workers.json.
+struct TrialSetup {
+  std::string base;  // config file of our own trainer
+  // Early stop by loss alone (EarlyStop of lab/verdict.h); its numbers as `key=value` of [rule].
+  bool early_stop = true;
+  std::vector<std::string> rule;
+  // A trainer that is not ours; empty: ours. See external.h.
+  std::string command, log;
+  std::vector<std::string> columns;  // "step=iter", "loss=train_loss", "val_loss=..."
+  double time_limit = 0;             // seconds a trial; 0: none
+  // Of an external trainer, for the rule: steps, warm-up, H1.
+  int64_t steps = 0, warmup_steps = 0;
+  double unigram_entropy = 0;
+};
+
+struct RunnerOptions {
+  std::string out;    // the folder of the store
+  int64_t jobs = 0;   // 0: as many as cores
+  bool keep = false;  // keep the run folders of trials that are done, else only their results
+};
+
+struct RunnerEnd {
+  bool stopped = false;  // before its end, as asked
+  TrialCounts counts;
+};
+
+// Blocks until no trial is pending or running, or a stop is asked for: workers then give their
+// trials back. Workers that die are started anew. `tick` is called a few times a second with how it
+// stands. IoError, DataError.
+RunnerEnd run_trials(TrialStore& store, const TrialSetup& setup, const RunnerOptions& options,
+                     StopRequests& requests, const std::function<void(const TrialCounts&)>& tick);
+
+// Holds OUT for one process; ConfigError naming the holder where another one has it.
+class SweepLock {
+ public:
+  explicit SweepLock(const std::string& out);
+  ~SweepLock();
+  SweepLock(const SweepLock&) = delete;
+  SweepLock& operator=(const SweepLock&) = delete;
+
+ private:
+  int file_ = -1;
+};
+
+}  // namespace keel
