@@ -39,8 +39,8 @@ async function probe() {
   }
   await new Promise((done) => setTimeout(done, 50));
   out.rows = [...document.querySelectorAll("figure details.data")].map((d) => d.querySelectorAll("tbody tr").length);
-  const letters = document.querySelector("#figure-ladder .t");
-  const colour = () => (letters ? getComputedStyle(letters).fill : "") + " " + getComputedStyle(document.body).backgroundColor;
+  const letters = () => document.querySelector("#figure-ladder .t");
+  const colour = () => (letters() ? getComputedStyle(letters()).fill : "") + " " + getComputedStyle(document.body).backgroundColor;
   const theme = document.getElementById("theme");
   out.light = colour();
   theme.click();

@@ -174,7 +174,7 @@ TEST(LadderSvg, SaysEveryFrontierInNumbers) {
   for (const char* text :
        {"Ladder on a toy", ">baseline<", ">QK_norm<", ">QKV_norm<", "0.021 (0.016 to 0.028)",
         "0.035 (0.029 to 0.043)", "0.11, ill-determined", "stable up to 0.0865", "optim.lr",
-        "steps 600, tokens 4.9M, warm-up 60 steps; 3 seeds", "best rate"}) {
+        "steps 600, tokens 4.9M, warm-up 60 steps, 3 seeds", "best rate"}) {
     EXPECT_NE(svg.find(text), std::string::npos) << text;
   }
   EXPECT_EQ(svg.find("nan"), std::string::npos);

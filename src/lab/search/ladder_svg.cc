@@ -14,7 +14,7 @@
 namespace keel {
 namespace {
 
-constexpr double kWidth = 880, kLeft = 150, kRight = 236, kTop = 82, kRow = 46;
+constexpr double kWidth = 880, kLeft = 164, kRight = 236, kTop = 82, kRow = 46;
 constexpr size_t kNameBytes = 20, kLineBytes = 128, kMostLines = 3;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
@@ -210,14 +210,13 @@ std::vector<std::string> conditions(const FrontierResult& result) {
       lines.emplace_back();
     lines.back() += word;
   };
-  for (size_t i = 0; i < result.conditions.size(); ++i) {
-    const auto& [name, value] = result.conditions[i];
-    add(fmt::format("{} {}{}", name, value, i + 1 < result.conditions.size() ? ", " : ""));
-  }
+  std::vector<std::string> items;
+  for (const auto& [name, value] : result.conditions) items.push_back(name + " " + value);
   if (!result.arms.empty()) {
-    add(fmt::format("{}{} seeds", result.conditions.empty() ? "" : "; ",
-                    result.arms.front().seeds));
+    const int64_t seeds = result.arms.front().seeds;
+    items.push_back(fmt::format("{} seed{}", seeds, seeds == 1 ? "" : "s"));
   }
+  for (size_t i = 0; i < items.size(); ++i) add(items[i] + (i + 1 < items.size() ? ", " : ""));
   if (lines.size() > kMostLines) {
     lines.resize(kMostLines);
     lines.back() += "…";
