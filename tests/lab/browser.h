@@ -22,11 +22,12 @@ window.addEventListener("error", (e) => problems.push(String(e.message)));
 document.addEventListener("securitypolicyviolation", (e) => problems.push("policy: " + e.blockedURI));
 </script>)";
 
-// Calls probe(), a function of the test, and leaves what it returns in the page.
+// Calls probe(), a function of the test, and leaves what it returns in the page. Nothing in it may
+// be waited for: the browser may have told by then.
 inline constexpr const char* kTell = R"(
-async function tell() {
+function tell() {
   let found;
-  try { found = await probe(); } catch (e) { found = { failed: String(e), problems }; }
+  try { found = probe(); } catch (e) { found = { failed: String(e), problems }; }
   const pre = document.createElement("pre");
   pre.id = "probe-result";
   pre.textContent = JSON.stringify(found).replace(/[<>&]/g, (c) => "\\u00" + c.charCodeAt(0).toString(16));
