@@ -17,8 +17,9 @@ const measureNames = {
 };
 const measureOf = (name) => measureNames[name] || name;
 const ends = (f) => [f.value, f.low, f.high].filter(known);
+// What an axis of rates must show; intervals that go beyond are cut at its ends.
 const ratesOf = (list) => list.flatMap((arm) => [...arm.rates.map((r) => r.rate),
-  ...ends(arm.training_frontier), ...ends(arm.divergence_frontier), arm.best_lr]).filter(known);
+  arm.training_frontier.value, arm.divergence_frontier.value, arm.best_lr]).filter(known);
 const lossesOf = (list) => list.flatMap((arm) => arm.trials.map((t) => t.loss)).filter(known);
 
 function ladderFigure() {
@@ -293,12 +294,22 @@ function contrastFigure(ratio) {
   };
 }
 
+// Wide enough for every estimate and for intervals up to a factor 5 (a share of the span for losses)
+// beyond them; what is longer ends in an arrow.
+function contrastScale(list, ratio, none, box) {
+  const core = [none, ...(ratio ? [R.ratio, 1 / R.ratio] : []), ...list.map((c) => c.estimate)].filter((v) => known(v) && (!ratio || v > 0));
+  const [low, high] = [Math.min(...core), Math.max(...core)];
+  const span = high - low || 0.1;
+  const [least, most] = ratio ? [low / 5, high * 5] : [low - span, high + span];
+  const bounds = list.flatMap((c) => [c.low, c.high]).filter(known).map((v) => Math.min(most, Math.max(least, v)));
+  return keel.scale([...core, ...bounds], { log: ratio, from: box.left, to: box.left + box.width });
+}
+
 function contrastPicture(list, ratio, width) {
   const row = 42;
   const box = { left: 16, top: 14, width: width - 32, height: list.length * row };
   const none = ratio ? 1 : 0;
-  const values = list.flatMap((c) => [c.estimate, c.low, c.high]).filter(known);
-  const x = keel.scale([...values, none, ...(ratio ? [R.ratio, 1 / R.ratio] : [])], { log: ratio, from: box.left, to: box.left + box.width });
+  const x = contrastScale(list, ratio, none, box);
   const p = new keel.Panel({ box, x, y: { ticks: [], place: (v) => v }, xText: ratio ? (v) => `${keel.rate(v)}×` : (v) => keel.number(v).replace("-", "−") });
   if (ratio) {
     const [a, b] = [x.place(1 / R.ratio), x.place(R.ratio)];
@@ -312,8 +323,8 @@ function contrastPicture(list, ratio, width) {
     p.text(box.left, y - 14, label, "t");
     if (box.width > (label.length + 36) * 6.7) p.text(box.left + box.width, y - 14, `${keel.estimateText(c)}: ${c.verdict}`, "m", "end");
     if (known(c.low) || known(c.high)) {
-      p.interval(known(c.low) ? x.place(c.low) : box.left, known(c.high) ? x.place(c.high) : box.left + box.width, y,
-        { k: style.k, dash: style.dash, openLow: !known(c.low), openHigh: !known(c.high) });
+      const [openLow, openHigh] = [!known(c.low) || c.low < x.low, !known(c.high) || c.high > x.high];
+      p.interval(openLow ? box.left : x.place(c.low), openHigh ? box.left + box.width : x.place(c.high), y, { k: style.k, dash: style.dash, openLow, openHigh });
     }
     if (known(c.estimate)) p.mark(style.shape, x.place(c.estimate), y, { ...style, title: `${label}: ${keel.estimateText(c)}, ${c.verdict}` });
   });

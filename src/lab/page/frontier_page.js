@@ -63,7 +63,7 @@ function advice() {
   const tested = (arm, ratio) => !several || won(arm, ratio) ? "" : " No contrast confirms that.";
   const facts = [
     byLoss ? `Lowest loss at its own best rate: ${byLoss.name}, ${keel.number(byLoss.best_loss)} nats a token at ${R.key} ${keel.rate(byLoss.best_lr)}.${tested(byLoss, false)}` : "No recipe has a best loss yet.",
-    byRoom ? `Most headroom: ${byRoom.name}, ${keel.headroomText(byRoom)} its best rate.${tested(byRoom, true)}` : "No recipe has a headroom yet.",
+    byRoom ? `Most headroom: ${byRoom.name}, ${keel.headroomText(byRoom)} its best rate${byRoom.training_frontier.ill_determined ? ", ill-determined" : ""}.${tested(byRoom, true)}` : "No recipe has a headroom yet.",
   ];
   show("switch", el("p", { class: "lead" }, lead),
     el("ul", {}, ...shown.slice(0, kMostSaid).map((s) => el("li", {}, keel.shownText(s))), ...facts.map((text) => el("li", { class: "quiet" }, text))));
@@ -98,7 +98,7 @@ function sureItem(c) {
 
 function numbers() {
   const head = ["Recipe, and what it sets", "Seeds", "Loss at best rate", "Best rate", "Training frontier", "Divergence frontier", "Headroom", "Update / weight",
-    "Step, ms", "Memory", "Sensi\u00adtivity", "Logit RMS at start", "Branch RMS at start", ...(arms.some((a) => known(a.published)) ? [R.published_label || "Published"] : [])];
+    "Step, ms", "Memory", "Sensi\u00adtivity", "Logit RMS at start", "Branch RMS at start", ...(arms.some((a) => known(a.published)) ? ["Published"] : [])];
   const left = [0, 4, 5];
   const rows = arms.map((arm) => el("tr", {},
     el("th", { scope: "row" }, arm.name, el("small", { class: "mono sets" }, arm.sets.join("\n") || "the base")),
@@ -111,7 +111,8 @@ function numbers() {
   const box = table(null, head.map((text, i) => ({ text, num: !left.includes(i) })), rows);
   box.classList.add("numbers");
   show("numbers", el("p", { class: "hint" }, "Losses and sensitivity in nats a token. Update / weight: ratio of their RMS at the end of warm-up, at the highest rate at or below the training frontier. Step and memory: medians over trials. " +
-    "Sensitivity: mean loss over the grid above the lowest, each run at most its initial loss. –: not known."), box);
+    "Sensitivity: mean loss over the grid above the lowest, each run at most its initial loss. " +
+    (head.length > 13 ? `Published: ${R.published_label || "as the file gives it"}. ` : "") + "–: not known."), box);
 }
 
 function losses() {

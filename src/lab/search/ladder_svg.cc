@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kWidth = 880, kLeft = 164, kRight = 236, kTop = 82, kRow = 46;
 constexpr size_t kNameBytes = 20, kLineBytes = 128, kMostLines = 3;
+constexpr double kReach = 1.4;  // a factor 4
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // "0.0123": three significant digits, as the page has them.
@@ -39,6 +40,7 @@ struct Axis {
     low = std::min(low, std::log(*rate));
     high = std::max(high, std::log(*rate));
   }
+  bool shows(double rate) const { return std::log(rate) >= low && std::log(rate) <= high; }
   double x(double rate) const {
     const double at = (std::log(rate) - low) / (high - low);
     return kLeft + std::clamp(at, 0.0, 1.0) * (kWidth - kRight - kLeft);
@@ -47,15 +49,22 @@ struct Axis {
 
 bool drawn(const std::optional<double>& rate) { return rate && *rate > 0 && std::isfinite(*rate); }
 
+// Wide enough for every value, and for intervals up to kReach beyond the values: one that is longer
+// ends in an arrow.
 bool fit(Axis& axis, const FrontierResult& result) {
+  Axis wide;
   for (const ArmResult& arm : result.arms) {
     for (const FrontierValue* f : {&arm.training_frontier, &arm.divergence_frontier}) {
-      for (const auto& rate : {f->value, f->low, f->high}) axis.see(rate);
+      axis.see(f->value);
+      wide.see(f->low);
+      wide.see(f->high);
     }
     axis.see(arm.best_lr);
     axis.see(arm.published);
   }
   if (!(axis.low <= axis.high)) return false;
+  axis.low = std::min(axis.low, std::max(wide.low, axis.low - kReach));
+  axis.high = std::max(axis.high, std::min(wide.high, axis.high + kReach));
   // Room for the arrows of what is censored.
   const double air = std::max(0.3 * std::log(2.0), 0.09 * (axis.high - axis.low));
   axis.low -= air;
@@ -124,8 +133,8 @@ std::string frontier_text(const FrontierValue& f, bool above) {
 std::string frontier(const Axis& axis, const Kind& kind, const FrontierValue& f, double y,
                      bool above) {
   std::string out;
-  const bool low = drawn(f.low), high = drawn(f.high);
-  if (f.censored.empty() && (low || high)) {
+  const bool low = drawn(f.low) && axis.shows(*f.low), high = drawn(f.high) && axis.shows(*f.high);
+  if (f.censored.empty() && (drawn(f.low) || drawn(f.high))) {
     const double from = low ? axis.x(*f.low) : kLeft;
     const double to = high ? axis.x(*f.high) : kWidth - kRight;
     out += stroke(kind, fmt::format("M{:.1f} {:.1f}H{:.1f}", from, y, to), true);
