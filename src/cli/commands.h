@@ -44,6 +44,9 @@ struct BenchArgs {
   std::vector<std::string> sets;
   int64_t steps = 20;   // that are measured
   int64_t discard = 3;  // before them
+  // The other side of a comparison, in place of `sets`; none: nothing is compared. An empty text is
+  // the config as it stands.
+  std::vector<std::string> against;
   bool json = false;
 };
 struct CoordCheckArgs {
