@@ -182,6 +182,12 @@ class Loader {
     if (set) add_set_table(set.mapped());
   }
 
+  void add_plain(const std::string& path) {
+    const toml::table parsed = parse(path, read_file(path));
+    const int layer = add_layer(path, fs::path(path).parent_path());
+    merge(tree_.root, Converter(path, layer).convert(parsed));
+  }
+
   void add_resolved(const std::string& name, std::string_view text) {
     const toml::table parsed = parse(name, text);
     const int layer = add_layer(name, "");
@@ -353,6 +359,12 @@ LoadedConfig load_config_text(const std::string& name, std::string_view text,
   Loader loader(out);
   loader.add_text(name, "", text, 0);
   loader.add_sets(sets);
+  return loader.read(out);
+}
+
+LoadedConfig load_plain(const std::string& path, Config& out) {
+  Loader loader(out);
+  loader.add_plain(path);
   return loader.read(out);
 }
 

@@ -10,6 +10,7 @@
 #include "config/rules.h"
 #include "config/text.h"
 #include "config/walk.h"
+#include "config/written.h"
 #include "core/error.h"
 
 namespace keel {
@@ -40,11 +41,20 @@ class Reader final : public Fields {
 
  private:
   void read(Config& config, TomlNode* node, const std::string& prefix) {
+    if (auto* written = dynamic_cast<Written*>(&config)) return keep(*written, node);
     stack_.push_back({node, prefix});
     config.fields(*this);
     report_unknown();
     doubt_options();
     stack_.pop_back();
+  }
+
+  void keep(Written& to, const TomlNode* node) const {
+    if (node == nullptr) return;
+    to.given = true;
+    to.node = *node;
+    to.file = tree_.layers[node->layer].name;
+    to.folder = tree_.layers[node->layer].folder;
   }
 
   // Without a kind that can be trusted nobody knows what the variant's own keys would be.
@@ -132,7 +142,8 @@ class Reader final : public Fields {
   void section(const Field& field, Config& value) override {
     TomlNode* n = take(field.key);
     const std::string key = join_key(stack_.back().prefix, field.key);
-    if (n && !n->table()) {
+    const bool any_shape = dynamic_cast<Written*>(&value) != nullptr;
+    if (n && !n->table() && !any_shape) {
       wrong(*n, key, "must be a table" + kind_hint(value, *n, key));
       n = nullptr;
     }
