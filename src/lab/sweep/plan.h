@@ -31,6 +31,7 @@ std::vector<Setting> settings_of(const Written& table);
 // The same of a table of lists such as [grid]. ConfigError with a line for each entry that is no
 // list, or an empty one, or has a value twice.
 std::vector<SettingList> setting_lists_of(const Written& table);
+constexpr int64_t kMostSeeds = 1000;
 // `seeds = 3` (1, 2, 3) or a list of different whole numbers, not negative. ConfigError with the
 // place.
 std::vector<int64_t> seeds_of(const Written& seeds);

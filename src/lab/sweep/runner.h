@@ -27,12 +27,15 @@ struct TrialSetup {
   // Of an external trainer, for the rule: steps, warm-up, H1.
   int64_t steps = 0, warmup_steps = 0;
   double unigram_entropy = 0;
+  // Threads of a trial; its worker is pinned to as many cores.
+  int64_t threads = 1;
 };
 
 struct RunnerOptions {
-  std::string out;    // the folder of the store
-  int64_t jobs = 0;   // 0: as many as cores
-  bool keep = false;  // keep the run folders of trials that are done, else only their results
+  std::string out;      // the folder of the store
+  int64_t jobs = 0;     // 0: as many as cores, for trials of one thread
+  bool keep = false;    // keep the run folders of trials that are done, else only their results
+  std::string program;  // whose `sweep-worker` is started; empty: this one
 };
 
 struct RunnerEnd {
