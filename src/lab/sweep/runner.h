@@ -22,6 +22,7 @@ struct TrialSetup {
   std::vector<std::string> rule;
   // A trainer that is not ours; empty: ours. See external.h.
   std::string command, log;
+  std::string folder;                // where the command is run
   std::vector<std::string> columns;  // "step=iter", "loss=train_loss", "val_loss=..."
   double time_limit = 0;             // seconds a trial; 0: none
   // Of an external trainer, for the rule: steps, warm-up, H1.
