@@ -39,6 +39,9 @@ struct RunnerOptions {
   std::string program;  // whose `sweep-worker` is started; empty: this one
 };
 
+// Trials at a time where nobody says: as many as cores, for the threads of a trial.
+int64_t default_jobs(const TrialSetup& setup);
+
 struct RunnerEnd {
   bool stopped = false;  // before its end, as asked
   TrialCounts counts;

@@ -16,6 +16,7 @@
 #include "io/hash.h"
 #include "lab/sweep/external.h"
 #include "lab/sweep/plan.h"
+#include "lab/sweep/worker.h"
 #include "train/checkpoint_store.h"
 #include "train/environment.h"
 #include "train/loop.h"
@@ -298,6 +299,12 @@ VerdictConfig rule_of(const TrialSetup& setup) {
   VerdictConfig rule;
   load_config_text("rule", "", setup.rule, rule);
   return rule;
+}
+
+VerdictConfig stored_rule(TrialStore& store) {
+  const std::map<std::string, std::string> meta = store.meta();
+  const auto it = meta.find("setup");
+  return rule_of(it == meta.end() ? TrialSetup() : setup_of(it->second));
 }
 
 std::string trial_folder(const std::string& out, const std::string& id) {

@@ -91,17 +91,13 @@ std::string setup_text(const TrialSetup& s) {
 
 void write_worker_job(const std::string& out, const WorkerJob& job) {
   Json j = Json::object();
-  j.set("setup", parse_json(setup_text(job.setup), "the setup")).set("keep", job.keep);
+  j.set("setup", setup_text(job.setup)).set("keep", job.keep);
   real_fs().replace_file(job_path(out), j.dump() + "\n");
 }
 
-WorkerJob read_worker_job(const std::string& out) {
-  const std::string path = job_path(out);
-  const Json whole = parse_json(real_fs().read_file(path, 1 << 20), path);
-  const Json& j = whole.at("setup");
-  WorkerJob job;
-  job.keep = whole.at("keep").as_bool();
-  TrialSetup& s = job.setup;
+TrialSetup setup_of(const std::string& text) {
+  const Json j = parse_json(text, "the setup of trials");
+  TrialSetup s;
   s.base = j.at("base").as_string();
   s.early_stop = j.at("early_stop").as_bool();
   s.rule = strings(j.at("rule"));
@@ -114,7 +110,13 @@ WorkerJob read_worker_job(const std::string& out) {
   s.warmup_steps = j.at("warmup_steps").as_int();
   s.unigram_entropy = j.at("unigram_entropy").as_double();
   s.threads = j.at("threads").as_int();
-  return job;
+  return s;
+}
+
+WorkerJob read_worker_job(const std::string& out) {
+  const std::string path = job_path(out);
+  const Json j = parse_json(real_fs().read_file(path, 1 << 20), path);
+  return {setup_of(j.at("setup").as_string()), j.at("keep").as_bool()};
 }
 
 bool die_with(int64_t parent) {
