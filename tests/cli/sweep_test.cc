@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "io/database.h"
 #include "io/json.h"
 #include "lab/sweep/store.h"
