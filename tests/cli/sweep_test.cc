@@ -230,7 +230,7 @@ const std::string kEndless = "[set]\ntrain.steps = 100000000\n";
 
 TEST(Sweep, StopsOnSignalsAndGoesOn) {
   const SmallSweep s;
-  s.write(kBase + kRates + "[set]\ntrain.steps = 4000\neval.every = 0\n");
+  s.write(kBase + kRates + kEndless + "eval.every = 0\n");
   const auto started = [&] {
     for (int i = 0; i < 6000; ++i) {
       if (real_fs().exists(s.out() + "/trials") && !real_fs().list(s.out() + "/trials").empty()) {
