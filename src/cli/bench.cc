@@ -6,10 +6,10 @@
 #include "cli/hand_over.h"
 #include "cli/output.h"
 #include "cli/rig.h"
-#include "cli/terminal.h"
 #include "core/error.h"
 #include "core/parallel.h"
 #include "lab/text.h"
+#include "train/environment.h"
 
 namespace keel {
 
