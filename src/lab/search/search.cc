@@ -103,6 +103,7 @@ class Search {
     std::erase_if(trials, [](const SearchedTrial& t) {
       return t.row.state != TrialState::kDone && t.row.state != TrialState::kFailed;
     });
+    for (SearchedTrial& t : trials) label(t, o_.rule);
     return !out_.stopped;
   }
   bool done(std::vector<SearchedTrial>& trials, bool early_stop) {
@@ -113,7 +114,7 @@ class Search {
 
   // On the common grid, by the labels of the stated rule; none without a result.
   std::optional<ArmOutcomes> outcomes(size_t arm) const {
-    const ArmTable table = table_of(out_.trials, arm, o_.rule, o_.direction).common();
+    const ArmTable table = table_of(out_.trials, arm, o_.direction).common();
     if (table.outcomes.empty()) return {};
     return table.labelled(o_.rule, Labelling::kStated);
   }
@@ -170,7 +171,7 @@ class Search {
 
   void check_early_stop() {
     for (size_t arm = 0; arm < o_.arms; ++arm) {
-      const ArmTable table = table_of(out_.trials, arm, o_.rule, o_.direction);
+      const ArmTable table = table_of(out_.trials, arm, o_.direction);
       if (table.outcomes.empty()) continue;
       const Observation frontier =
           mean_training_crossing(table.labelled(o_.rule, Labelling::kStated), 0);
@@ -204,28 +205,31 @@ ArmTable ArmTable::common() const {
   return table;
 }
 
-ArmTable table_of(const std::vector<SearchedTrial>& trials, size_t arm, const VerdictConfig& rule,
-                  double direction) {
+void label(SearchedTrial& trial, const VerdictConfig& rule) {
+  if (!trial.row.result) return;
+  const TrialResult& r = *trial.row.result;
+  for (size_t l = 0; l < kLabellings; ++l) {
+    // L* decides between the two other verdicts alone.
+    const VerdictConfig labelled = rule.labelled(static_cast<Labelling>(l));
+    const JudgedRun judged = judge_run(run_shape(r), r.losses, r.val_loss, 0, labelled);
+    trial.diverged[l] = judged.verdict == RunVerdict::kDiverged;
+  }
+}
+
+ArmTable table_of(const std::vector<SearchedTrial>& trials, size_t arm, double direction) {
   ArmTable table;
   double first = 0, count = 0;
   for (const SearchedTrial& t : trials) {
     if (t.arm != arm || !t.row.result) continue;
     const TrialResult& r = *t.row.result;
-    const RunShape shape = run_shape(r);
-    Outcome o{direction * std::log(t.value), t.seed, r.val_loss, {}, t.refining};
-    for (size_t l = 0; l < kLabellings; ++l) {
-      // L* decides between the two other verdicts alone.
-      const VerdictConfig labelled = rule.labelled(static_cast<Labelling>(l));
-      o.diverged[l] =
-          judge_run(shape, r.losses, r.val_loss, 0, labelled).verdict == RunVerdict::kDiverged;
-    }
-    table.outcomes.push_back(o);
-    table.scale.unigram_entropy = shape.unigram_entropy;
+    table.outcomes.push_back(
+        {direction * std::log(t.value), t.seed, r.val_loss, t.diverged, t.refining});
+    table.scale.unigram_entropy = run_shape(r).unigram_entropy;
     if (r.losses.empty() || !std::isfinite(r.losses[0])) continue;
     first += r.losses[0];
     ++count;
   }
-  // Runs that have no finite loss at all did not get worse than a model that ignores its context.
+  // Runs without any finite loss did not get worse than a model that ignores its context.
   table.scale.initial_loss = count > 0 ? first / count : table.scale.unigram_entropy;
   return table;
 }
