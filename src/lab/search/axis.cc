@@ -40,6 +40,7 @@ std::optional<AxisTrend> trend_of(const SearchReport& report, size_t arm, const 
   const std::optional<LineFit> fit = fit_censored_line(points, report.spec.level);
   if (!fit) return {};
   trend.exponent = fit->slope;
+  trend.coefficient = std::exp(fit->intercept);
   if (std::isfinite(fit->slope_interval.low)) trend.low = fit->slope_interval.low;
   if (std::isfinite(fit->slope_interval.high)) trend.high = fit->slope_interval.high;
   return trend;
