@@ -35,8 +35,8 @@ void put(const ExternalConfig& config, TrialSetup& setup);
 // ConfigError naming a placeholder that is none of these, or ends several keys.
 std::string fill_in(const std::string& command, const TrialPlan& plan, const std::string& out);
 
-// Runs the command in a process group of its own, in the working directory of this process, with
-// its outputs in FOLDER/stdout and FOLDER/stderr, and reads its log. Nothing when a stop was asked
+// Runs the command in a process group of its own, in the folder that the setup names, with its
+// outputs in FOLDER/stdout and FOLDER/stderr, and reads its log. Nothing when a stop was asked
 // for: the group is then ended. Throws DataError: it ended with another code than 0, was ended for
 // the time limit, wrote no log or not what is asked of it; MemoryError, IoError when it cannot be
 // started.

@@ -17,6 +17,7 @@
 #include "config/walk.h"
 #include "core/error.h"
 #include "io/hash.h"
+#include "lab/sweep/external.h"
 
 namespace keel {
 namespace {
@@ -125,7 +126,7 @@ class Planner {
       add_own(wanted, plan);
     } else {
       for (const Setting& s : wanted.sets) plan.sets.push_back(s.key + "=" + s.value);
-      plan.id = external_id(setup_, plan);
+      add_external(plan);
     }
     const auto [other, is_new] = names_.emplace(plan.id, name_);
     if (!is_new && !plan.id.empty()) {
@@ -172,6 +173,15 @@ class Planner {
         complain(with_place(rest.substr(0, end), wanted));
         rest.remove_prefix(std::min(end + 1, rest.size()));
       }
+    }
+  }
+
+  void add_external(TrialPlan& plan) {
+    plan.id = external_id(setup_, plan);
+    try {
+      fill_in(setup_.command, plan, "out");
+    } catch (const ConfigError& e) {
+      complain(e.what());
     }
   }
 

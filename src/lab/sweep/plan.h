@@ -36,7 +36,8 @@ constexpr int64_t kMostSeeds = 1000;
 // place.
 std::vector<int64_t> seeds_of(const Written& seeds);
 
-// A value as a person writes it: TOML without the quotes of a plain word.
+// A value as a person writes it: TOML without the quotes of a plain word. TOML reads it back as the
+// same value with --set.
 std::string plain_value(const std::string& toml);
 
 // A trial that a file asks for.

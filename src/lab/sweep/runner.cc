@@ -23,6 +23,8 @@ namespace {
 
 constexpr double kTickSeconds = 0.2;
 constexpr useconds_t kNapMicroseconds = 20'000;
+// Of a limited time: what workers may take to end a step and save.
+constexpr double kSecondsToStop = 3;
 // Workers on end that died before they had taken a trial.
 constexpr int64_t kMostFruitless = 20;
 
@@ -179,12 +181,15 @@ class Runner {
 
 }  // namespace
 
+int64_t default_jobs(const TrialSetup& setup) {
+  return std::max<int64_t>(cores_of_this_process() / std::max<int64_t>(setup.threads, 1), 1);
+}
+
 RunnerEnd run_trials(TrialStore& store, const TrialSetup& setup, const RunnerOptions& options,
                      StopRequests& requests, const std::function<void(const TrialCounts&)>& tick) {
   write_worker_job(options.out, {setup, options.keep});
-  const int64_t threads = std::max<int64_t>(setup.threads, 1);
-  const int64_t fitting = std::max<int64_t>(cores_of_this_process() / threads, 1);
-  Runner runner(store, options, options.jobs > 0 ? options.jobs : fitting);
+  Runner runner(store, options, options.jobs > 0 ? options.jobs : default_jobs(setup));
+  requests.keep_back(kSecondsToStop);
   return runner.run(requests, tick);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "io/hash.h"
 #include "lab/sweep/external.h"
 #include "lab/sweep/plan.h"
+#include "lab/sweep/worker.h"
 #include "train/checkpoint_store.h"
 #include "train/environment.h"
 #include "train/loop.h"
@@ -138,18 +140,26 @@ bool is_left_out(const std::string& name) {
          group == kEntropyGroup || group == kSourceLossGroup;
 }
 
-// A metric of one value is a number of the run, the others are series.
-void take_metrics(const std::string& run, TrialResult& result) {
+// Before the first step, such as "attn_logit_rms_at_init".
+constexpr std::string_view kAtInit = "_at_init";
+constexpr const char* kUpdateRatio = "update_ratio/all";
+
+// Series of metrics, and numbers that stand for the whole run.
+void take_metrics(const std::string& run, int64_t warmup_steps, TrialResult& result) {
   const RunMetrics metrics(run);
   for (const std::string& name : metrics.metric_names()) {
     if (is_left_out(name)) continue;
     const std::vector<MetricPoint> points = metrics.metric(name);
-    const bool in_group = name.find('/') != name.npos;
-    if (points.size() == 1 && !in_group) {
-      result.numbers[name] = points.front().value;
-    } else {
-      result.series[name] = thinned(points);
+    if (name == kUpdateRatio) {
+      const auto at = std::find_if(points.begin(), points.end(),
+                                   [&](const MetricPoint& p) { return p.step >= warmup_steps; });
+      if (at != points.end()) result.numbers["update_ratio_after_warmup"] = at->value;
     }
+    result.series[name] = thinned(points);
+  }
+  for (const auto& [key, value] : metrics.meta()) {
+    if (!key.ends_with(kAtInit)) continue;
+    result.numbers[key] = std::strtod(value.c_str(), nullptr);
   }
 }
 
@@ -267,7 +277,7 @@ std::optional<TrialResult> run_own(TrialStore& store, const TrialSetup& setup,
   }
   if (outcome.end == RunEnd::kStopped) return std::nullopt;
   TrialResult result = result_of(s.config, outcome, watch);
-  take_metrics(folder, result);
+  take_metrics(folder, shape.warmup_steps, result);
   result.numbers["warmup_steps"] = static_cast<double>(shape.warmup_steps);
   result.numbers["unigram_entropy"] = shape.unigram_entropy;
   return result;
@@ -298,6 +308,12 @@ VerdictConfig rule_of(const TrialSetup& setup) {
   VerdictConfig rule;
   load_config_text("rule", "", setup.rule, rule);
   return rule;
+}
+
+VerdictConfig stored_rule(TrialStore& store) {
+  const std::map<std::string, std::string> meta = store.meta();
+  const auto it = meta.find("setup");
+  return rule_of(it == meta.end() ? TrialSetup() : setup_of(it->second));
 }
 
 std::string trial_folder(const std::string& out, const std::string& id) {

@@ -25,6 +25,9 @@ RunShape run_shape(const TrialResult& result);
 // The rule of a setup. ConfigError.
 VerdictConfig rule_of(const TrialSetup& setup);
 
+// The rule that a store was begun with.
+VerdictConfig stored_rule(TrialStore& store);
+
 // The folder of a trial, OUT/trials/ID.
 std::string trial_folder(const std::string& out, const std::string& id);
 

@@ -79,34 +79,44 @@ class Work {
 
 }  // namespace
 
-void write_worker_job(const std::string& out, const WorkerJob& job) {
-  const TrialSetup& s = job.setup;
+std::string setup_text(const TrialSetup& s) {
   Json j = Json::object();
   j.set("base", s.base).set("early_stop", s.early_stop).set("rule", Json::array_of(s.rule));
-  j.set("command", s.command).set("log", s.log).set("columns", Json::array_of(s.columns));
-  j.set("time_limit", s.time_limit).set("steps", s.steps).set("warmup_steps", s.warmup_steps);
-  j.set("unigram_entropy", s.unigram_entropy).set("threads", s.threads).set("keep", job.keep);
+  j.set("command", s.command).set("log", s.log).set("folder", s.folder);
+  j.set("columns", Json::array_of(s.columns)).set("time_limit", s.time_limit);
+  j.set("steps", s.steps).set("warmup_steps", s.warmup_steps);
+  j.set("unigram_entropy", s.unigram_entropy).set("threads", s.threads);
+  return j.dump();
+}
+
+void write_worker_job(const std::string& out, const WorkerJob& job) {
+  Json j = Json::object();
+  j.set("setup", setup_text(job.setup)).set("keep", job.keep);
   real_fs().replace_file(job_path(out), j.dump() + "\n");
 }
 
-WorkerJob read_worker_job(const std::string& out) {
-  const std::string path = job_path(out);
-  const Json j = parse_json(real_fs().read_file(path, 1 << 20), path);
-  WorkerJob job;
-  TrialSetup& s = job.setup;
+TrialSetup setup_of(const std::string& text) {
+  const Json j = parse_json(text, "the setup of trials");
+  TrialSetup s;
   s.base = j.at("base").as_string();
   s.early_stop = j.at("early_stop").as_bool();
   s.rule = strings(j.at("rule"));
   s.command = j.at("command").as_string();
   s.log = j.at("log").as_string();
+  s.folder = j.at("folder").as_string();
   s.columns = strings(j.at("columns"));
   s.time_limit = j.at("time_limit").as_double();
   s.steps = j.at("steps").as_int();
   s.warmup_steps = j.at("warmup_steps").as_int();
   s.unigram_entropy = j.at("unigram_entropy").as_double();
   s.threads = j.at("threads").as_int();
-  job.keep = j.at("keep").as_bool();
-  return job;
+  return s;
+}
+
+WorkerJob read_worker_job(const std::string& out) {
+  const std::string path = job_path(out);
+  const Json j = parse_json(real_fs().read_file(path, 1 << 20), path);
+  return {setup_of(j.at("setup").as_string()), j.at("keep").as_bool()};
 }
 
 bool die_with(int64_t parent) {

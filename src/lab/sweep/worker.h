@@ -13,6 +13,9 @@ struct WorkerJob {
   TrialSetup setup;
   bool keep = false;  // run folders
 };
+// As JSON on one line: equal setups have equal texts.
+std::string setup_text(const TrialSetup& setup);
+TrialSetup setup_of(const std::string& text);
 // OUT/workers.json.
 void write_worker_job(const std::string& out, const WorkerJob& job);
 WorkerJob read_worker_job(const std::string& out);
