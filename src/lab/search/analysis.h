@@ -25,7 +25,6 @@ struct SearchReport {
   std::vector<ArmFacts> arms;
   std::vector<Searched> tables;  // one, or one for each value of the axis
   std::optional<double> bigram_entropy;
-  bool whole = false;  // the key's values are whole numbers
   std::vector<std::string> held_fixed;
   std::vector<std::pair<std::string, std::string>> conditions, versions;
   std::vector<std::string> commands, notes;  // notes: what was decided for the file

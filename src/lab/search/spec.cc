@@ -185,6 +185,7 @@ void FrontierSpec::fields(Fields& f) {
   f("axis_values", axis_values, "values of axis; arms and contrasts are shown for the first",
     above(0));
   f("regime", regime, "what must be true for the claims to be tested");
+  f("trial", trial, "a trainer that is not ours, instead of base");
   f("rule", rule, "what diverged and does not train mean");
 }
 
@@ -310,7 +311,13 @@ void FrontierSpec::validate_axis(Errors& errors) const {
 }
 
 void FrontierSpec::validate(Errors& errors) const {
-  if (base.empty()) errors.add("base", "must name the config that the trials start from", {});
+  if (base.empty() == trial.command.empty()) {
+    errors.add("base",
+               base.empty() ? "missing: the config of the trials, or trial.command for a trainer "
+                              "that is not ours"
+                            : "has no meaning beside trial.command",
+               {"trial.command"});
+  }
   validate_arms(errors);
   validate_names(errors);
   validate_seeds(errors);

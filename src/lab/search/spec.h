@@ -9,7 +9,7 @@
 
 #include "config/fields.h"
 #include "config/written.h"
-#include "lab/sweep/trial.h"
+#include "lab/sweep/external.h"
 #include "lab/verdict.h"
 
 namespace keel {
@@ -55,6 +55,7 @@ struct FrontierSpec final : Config {
   std::string axis;
   std::vector<double> axis_values;
   RegimeSpec regime;
+  ExternalConfig trial;
   VerdictConfig rule;
 
   void fields(Fields& f) override;
