@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "config/text.h"
 #include "core/error.h"
@@ -329,12 +330,24 @@ void add_arm_notes(const SearchReport& report, const Searched& searched, Frontie
   }
 }
 
+void add_scale_notes(const SearchReport& report, FrontierResult& result) {
+  std::set<std::string> seen;
+  for (const ContrastSpec& c : report.spec.contrast_list()) {
+    const std::string &a = report.arms[c.a].scale, &b = report.arms[c.b].scale;
+    if (a == b || !seen.insert(c.name).second) continue;
+    result.notes.push_back(fmt::format(
+        "{}: rates of different optimizers or parametrisations ({}; {}) are not compared.", c.name,
+        a, b));
+  }
+}
+
 void add_notes(const SearchReport& report, const Searched& searched, FrontierResult& result) {
   if (report.spec.seed_list().size() < 2) {
     result.notes.emplace_back(
         "Fewer than two seeds: there are no intervals, and nothing can be said to differ.");
   }
   add_arm_notes(report, searched, result);
+  add_scale_notes(report, result);
   if (result.failed > 0) {
     result.notes.push_back(
         fmt::format("{} of {} trials failed by themselves and are not in the figures.",

@@ -167,7 +167,9 @@ class FileReader {
       if (!spec.axis.empty()) check_number(arm, "axis", spec.axis, spec.arms[a].name);
       plan_.whole = plan_.whole && is_whole(arm.value(spec.key));
       if (free_decay(arm, a)) arm = load_arm(spec.base, plan_.sets[0][a]);
-      plan_.arms[a].scale = arm.config.optim.kind.kind() + ", " + arm.config.model.init.kind();
+      if (spec.key == "optim.lr") {
+        plan_.arms[a].scale = arm.config.optim.kind.kind() + ", " + arm.config.model.init.kind();
+      }
       conditions.push_back(conditions_of(arm, spec.key));
       configs_.push_back(std::move(arm));
     }
