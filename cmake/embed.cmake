@@ -30,8 +30,13 @@ function(keel_embed_report target)
   endif()
   set(page ${PROJECT_SOURCE_DIR}/src/lab/page)
   # In the order of struct Assets.
-  set(pairs page_html=${page}/page.html page_css=${page}/page.css data_js=${page}/data.js
-    charts_js=${page}/charts.js curves_js=${page}/curves.js page_js=${page}/page.js
+  set(pairs "")
+  foreach(file page.html run.html frontier.html page.css frontier.css data.js parts.js charts.js
+      curves.js page.js plot.js frontier_text.js frontier_figures.js frontier_page.js)
+    string(REPLACE "." "_" name ${file})
+    list(APPEND pairs ${name}=${page}/${file})
+  endforeach()
+  list(APPEND pairs
     dygraph_js=${KEEL_DYGRAPHS}/dygraph.min.js dygraph_css=${KEEL_DYGRAPHS}/dygraph.min.css
     dygraph_licence=${KEEL_DYGRAPHS_LICENCE}
     technique_costs=${PROJECT_SOURCE_DIR}/src/lab/techniques/costs.json)

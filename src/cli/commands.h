@@ -125,6 +125,12 @@ struct SweepArgs {
   int64_t jobs = 0;       // 0: as the file says
   bool dry_run = false, yes = false, json = false;
 };
+struct FrontierArgs {
+  std::string file, out;  // as of a sweep
+  std::string max_time;
+  int64_t jobs = 0;
+  bool dry_run = false, yes = false, json = false;
+};
 struct SweepStatusArgs {
   std::string out;
   bool json = false;
@@ -151,8 +157,8 @@ using Command =
                  ReportArgs, ConfigShowArgs, ConfigCheckArgs, ConfigSchemaArgs, ConfigDiffArgs,
                  RunsLsArgs, RunsCompareArgs, CkptLsArgs, CkptVerifyArgs, CkptDiffArgs,
                  CkptPruneArgs, CkptPinArgs, DataInspectArgs, DataShowArgs, TechniquesArgs,
-                 SweepArgs, SweepStatusArgs, SweepRetryArgs, SweepRmArgs, SweepWorkerArgs,
-                 VersionArgs, TextArgs>;
+                 SweepArgs, FrontierArgs, SweepStatusArgs, SweepRetryArgs, SweepRmArgs,
+                 SweepWorkerArgs, VersionArgs, TextArgs>;
 
 // ConfigError that says what is wrong with the command line, with a suggestion where a word looks
 // like a slip.
@@ -185,6 +191,7 @@ int run(const DataInspectArgs& args);
 int run(const DataShowArgs& args);
 int run(const TechniquesArgs& args);
 int run(const SweepArgs& args);
+int run(const FrontierArgs& args);
 int run(const SweepStatusArgs& args);
 int run(const SweepRetryArgs& args);
 int run(const SweepRmArgs& args);

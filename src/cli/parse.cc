@@ -37,6 +37,7 @@ class Parser {
   void data_commands();
   void techniques_command();
   void sweep_commands();
+  void frontier_command();
   std::string help_text(const std::vector<std::string>& words) const;
   [[noreturn]] void refuse_extras() const;
   const CLI::App* deepest() const;
@@ -70,6 +71,7 @@ class Parser {
   DataShowArgs data_show_;
   TechniquesArgs techniques_;
   SweepArgs sweep_;
+  FrontierArgs frontier_;
   SweepStatusArgs sweep_status_;
   SweepRetryArgs sweep_retry_;
   SweepRmArgs sweep_rm_;
@@ -317,6 +319,19 @@ void Parser::sweep_commands() {
       ->option_text("PID");
 }
 
+void Parser::frontier_command() {
+  CLI::App* c =
+      command(app_, "frontier", "how far a rate can go in each of some recipes", frontier_);
+  positional(c, "FRONTIER", frontier_.file, "TOML file: base, seeds, arms, start");
+  c->add_option("--out", frontier_.out, "its folder; one that is there is gone on with")
+      ->option_text("DIR");
+  c->add_option("--jobs", frontier_.jobs, "trials at a time (as many as cores)")->option_text("N");
+  c->add_flag("--dry-run", frontier_.dry_run, "print how many trials and how long they may take");
+  c->add_flag("--yes", frontier_.yes, "also more trials than max_trials");
+  add_max_time(c, frontier_.max_time);
+  c->add_flag("--json", frontier_.json, kJsonHelp);
+}
+
 Parser::Parser() {
   app_.name("keel");
   app_.set_help_flag("-h,--help", "this text");
@@ -332,6 +347,7 @@ Parser::Parser() {
   data_commands();
   techniques_command();
   sweep_commands();
+  frontier_command();
   // Answered before the others are parsed: its words are names of commands. Here for the list.
   app_.add_subcommand("help", "help on a command, exit-codes, or the keys of a config");
 }

@@ -41,7 +41,7 @@ class Reader final : public Fields {
 
  private:
   void read(Config& config, TomlNode* node, const std::string& prefix) {
-    if (auto* written = dynamic_cast<Written*>(&config)) return keep(*written, node);
+    if (auto* written = dynamic_cast<Written*>(&config)) return keep(*written, node, prefix);
     stack_.push_back({node, prefix});
     config.fields(*this);
     report_unknown();
@@ -49,12 +49,26 @@ class Reader final : public Fields {
     stack_.pop_back();
   }
 
-  void keep(Written& to, const TomlNode* node) const {
+  void keep(Written& to, const TomlNode* node, const std::string& key) {
     if (node == nullptr) return;
+    note_parts(key, *node);
     to.given = true;
     to.node = *node;
     to.file = tree_.layers[node->layer].name;
     to.folder = tree_.layers[node->layer].folder;
+  }
+
+  // So that rules can name what lies in a value that is kept: key[1], key.a.b.
+  void note_parts(const std::string& key, const TomlNode& n) {
+    nodes_[key] = &n;
+    if (const auto* list = std::get_if<TomlNode::List>(&n.value)) {
+      for (size_t i = 0; i < list->size(); ++i) {
+        note_parts(key + "[" + std::to_string(i) + "]", (*list)[i]);
+      }
+    }
+    if (const auto* table = std::get_if<TomlNode::Table>(&n.value)) {
+      for (const auto& [name, part] : *table) note_parts(join_key(key, name), part);
+    }
   }
 
   // Without a kind that can be trusted nobody knows what the variant's own keys would be.

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "lab/coord_check.h"
+#include "lab/svg.h"
 
 namespace keel {
 namespace {
@@ -68,10 +69,6 @@ Axes axes_of(const Panel& panel, const CoordCheck& check) {
           low - air, high + air};
 }
 
-std::string text_at(double x, double y, std::string_view attributes, std::string_view text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, text);
-}
-
 // 1, 2 and 5 times the powers of ten, or the powers alone where those would be many.
 std::string grid(const Axes& a, const CoordCheck& check) {
   std::string out;
@@ -84,13 +81,13 @@ std::string grid(const Axes& a, const CoordCheck& check) {
       const double y = a.y(std::log(tick));
       out += fmt::format("<path class=\"g\" d=\"M{:.1f} {:.1f}h{}\"/>\n", a.panel.left, y,
                          kPanelWidth);
-      out += text_at(a.panel.left - 8, y + 4, "class=\"m\" text-anchor=\"end\"",
-                     fmt::format("{:g}", tick));
+      out += svg_text(a.panel.left - 8, y + 4, "class=\"m\" text-anchor=\"end\"",
+                      fmt::format("{:g}", tick));
     }
   }
   for (const int64_t width : check.widths) {
-    out += text_at(a.x(width), a.panel.top + kPanelHeight + 18,
-                   "class=\"m\" text-anchor=\"middle\"", fmt::format("{}", width));
+    out += svg_text(a.x(width), a.panel.top + kPanelHeight + 18,
+                    "class=\"m\" text-anchor=\"middle\"", fmt::format("{}", width));
   }
   return out;
 }
@@ -126,10 +123,10 @@ std::string lines(const Axes& a, const CoordCheck& check) {
     const double slope = in[i]->slopes.back();
     if (!(std::abs(slope) <= std::abs(steepest))) steepest = slope;
   }
-  out += text_at(a.panel.left, a.panel.top - 10, "class=\"t k\"", a.panel.title);
-  out += text_at(a.panel.left + kPanelWidth, a.panel.top - 10, "class=\"m\" text-anchor=\"end\"",
-                 std::isfinite(steepest) ? fmt::format("steepest slope {:+.3f}", steepest)
-                                         : std::string("no slope: not finite, or 0"));
+  out += svg_text(a.panel.left, a.panel.top - 10, "class=\"t k\"", a.panel.title);
+  out += svg_text(a.panel.left + kPanelWidth, a.panel.top - 10, "class=\"m\" text-anchor=\"end\"",
+                  std::isfinite(steepest) ? fmt::format("steepest slope {:+.3f}", steepest)
+                                          : std::string("no slope: not finite, or 0"));
   return out;
 }
 
@@ -144,12 +141,12 @@ std::string coord_check_svg(const CoordCheck& check) {
   out +=
       fmt::format("<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
                   kWidth - 1, kHeight - 1);
-  out += text_at(20, 31, "class=\"t h\"",
-                 fmt::format("Mean |activation| by width after {} steps", check.steps));
-  out += text_at(20, 52, "class=\"m\"",
-                 fmt::format("dashed: before the first; darker: later layers; mean of {} seeds; "
-                             "both axes logarithmic",
-                             check.seeds));
+  out += svg_text(20, 31, "class=\"t h\"",
+                  fmt::format("Mean |activation| by width after {} steps", check.steps));
+  out += svg_text(20, 52, "class=\"m\"",
+                  fmt::format("dashed: before the first; darker: later layers; mean of {} seeds; "
+                              "both axes logarithmic",
+                              check.seeds));
   for (const Panel& panel : kPanels) {
     const Axes a = axes_of(panel, check);
     out += grid(a, check) + lines(a, check);

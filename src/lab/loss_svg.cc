@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lab/svg.h"
 #include "lab/text.h"
 
 namespace keel {
@@ -76,11 +77,6 @@ std::string path_of(const Curve& curve, const Frame& frame, std::string_view att
   return d.empty() ? "" : fmt::format("<path {} d=\"{}\"/>\n", attributes, d);
 }
 
-std::string text_at(double x, double y, std::string_view attributes, std::string_view text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
-                     html_escape(valid_utf8(text)));
-}
-
 // 200, 1k, 1.2k: short_count without zeros at the end.
 std::string tick_text(double tick) {
   std::string text = short_count(tick);
@@ -98,15 +94,15 @@ std::string axes(const Frame& frame) {
     const double y = frame.y(tick);
     out += fmt::format("<path class=\"g\" d=\"M{} {:.1f}H{}\"/>\n", kLeft, y, kWidth - kRight);
     out +=
-        text_at(kLeft - 8, y + 4.5, "class=\"m\" text-anchor=\"end\"", fmt::format("{:g}", tick));
+        svg_text(kLeft - 8, y + 4.5, "class=\"m\" text-anchor=\"end\"", fmt::format("{:g}", tick));
   }
   for (const double tick : round_ticks(frame.first, frame.last, 8)) {
-    out += text_at(frame.x(tick), kHeight - kBottom + 20, "class=\"m\" text-anchor=\"middle\"",
-                   tick_text(tick));
+    out += svg_text(frame.x(tick), kHeight - kBottom + 20, "class=\"m\" text-anchor=\"middle\"",
+                    tick_text(tick));
   }
-  out += text_at((kLeft + kWidth - kRight) / 2, kHeight - 10, "class=\"m\" text-anchor=\"middle\"",
-                 "step");
-  out += text_at(kLeft - 8, kTop - 12, "class=\"m\" text-anchor=\"end\"", "loss");
+  out += svg_text((kLeft + kWidth - kRight) / 2, kHeight - 10, "class=\"m\" text-anchor=\"middle\"",
+                  "step");
+  out += svg_text(kLeft - 8, kTop - 12, "class=\"m\" text-anchor=\"end\"", "loss");
   return out;
 }
 
@@ -123,7 +119,7 @@ std::string legend(const std::vector<LegendItem>& items) {
   for (auto item = items.rbegin(); item != items.rend(); ++item) {
     const std::string label = fmt::format("{} {:.3f}", item->label, item->value);
     const double width = 7.0 * static_cast<double>(label.size());
-    out += text_at(right - width, 30, "class=\"t\"", label);
+    out += svg_text(right - width, 30, "class=\"t\"", label);
     out += fmt::format("<path {} d=\"M{:.1f} 25.5h22\"/>\n", item->attributes, right - width - 28);
     if (item->dot) {
       out += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"25.5\" r=\"3\"/>\n",
@@ -178,11 +174,11 @@ std::string loss_svg(const RunData& run) {
       fmt::format("<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
                   kWidth - 1, kHeight - 1);
   const bool fits = run.name.size() <= kTitleBytes;
-  out += text_at(20, 31, "class=\"t h\"", fits ? run.name : run.name.substr(0, kTitleBytes) + "…");
+  out += svg_text(20, 31, "class=\"t h\"", fits ? run.name : run.name.substr(0, kTitleBytes) + "…");
   Frame frame;
   if (!fit(frame, {raw, val}, floor)) {
-    out += text_at(kWidth / 2, kHeight / 2, "class=\"m\" text-anchor=\"middle\"",
-                   "No loss has been measured yet.");
+    out += svg_text(kWidth / 2, kHeight / 2, "class=\"m\" text-anchor=\"middle\"",
+                    "No loss has been measured yet.");
     return out + "</svg>\n";
   }
   out += axes(frame);

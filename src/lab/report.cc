@@ -8,15 +8,10 @@
 #include "io/fs.h"
 #include "lab/assets.h"
 #include "lab/loss_svg.h"
-#include "lab/text.h"
+#include "lab/page_file.h"
 
 namespace keel {
 namespace {
-
-struct Part {
-  std::string_view name;
-  std::string text;
-};
 
 // A library's file without its last comment, which names a file that a browser's tools would fetch.
 std::string without_source_map(std::string_view text) {
@@ -25,22 +20,9 @@ std::string without_source_map(std::string_view text) {
   return std::string(text.substr(0, text.find_last_not_of("/*", mark - 1) + 1));
 }
 
-// `page` with each {{name}} replaced. What is put in is not looked at again, so text of a run that
-// holds such a mark stays text.
-std::string fill(std::string_view page, const std::vector<Part>& parts) {
-  std::string out;
-  while (true) {
-    const size_t begin = page.find("{{");
-    const size_t end = page.find("}}", begin);
-    out += page.substr(0, begin);
-    if (begin == std::string_view::npos || end == std::string_view::npos) return out;
-    const std::string_view name = page.substr(begin + 2, end - begin - 2);
-    for (const Part& part : parts) {
-      if (part.name == name) out += part.text;
-    }
-    page.remove_prefix(end + 2);
-  }
-}
+constexpr std::string_view kControls =
+    "      <label for=\"x-axis\">Horizontal axis <select id=\"x-axis\"></select></label>\n"
+    "      <button type=\"button\" id=\"reset-zoom\" hidden>Show all</button>\n";
 
 }  // namespace
 
@@ -49,15 +31,18 @@ std::string render_report(std::span<const RunData> runs, const ReportOptions& op
   const Assets& files = assets();
   std::string title = runs.front().name;
   if (runs.size() > 1) title = fmt::format("{} runs compared", runs.size());
-  std::string script(files.data_js);
-  script.append(files.charts_js).append(files.curves_js).append(files.page_js);
-  return fill(files.page_html, {{"title", html_escape(valid_utf8(title)) + " · keel report"},
-                                {"dygraph_css", without_source_map(files.dygraph_css)},
-                                {"page_css", std::string(files.page_css)},
-                                {"dygraph_licence", html_escape(valid_utf8(files.dygraph_licence))},
-                                {"data", script_json(data.dump())},
-                                {"dygraph_js", without_source_map(files.dygraph_js)},
-                                {"page_js", std::move(script)}});
+  PageParts parts;
+  parts.title = title + " · keel report";
+  parts.heading = title;
+  parts.styles = without_source_map(files.dygraph_css).append(files.page_css);
+  parts.controls = kControls;
+  parts.main = files.run_html;
+  parts.licence = files.dygraph_licence;
+  parts.library_name = "dygraphs, MIT";
+  parts.library = without_source_map(files.dygraph_js);
+  parts.script.append(files.data_js).append(files.parts_js).append(files.charts_js);
+  parts.script.append(files.curves_js).append(files.page_js);
+  return render_page(parts, data);
 }
 
 void write_report(std::span<const std::string> paths, const std::string& output,

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <set>
 
 #include "config/load.h"
 #include "core/error.h"
 #include "io/fs.h"
+#include "lab/page_file.h"
 #include "lab/report.h"
 #include "lab/techniques/block.h"
 #include "lab/text.h"
@@ -21,14 +21,6 @@ constexpr size_t kMaxSamples = 40;
 constexpr size_t kMaxEvents = 500;
 constexpr size_t kBadListed = 200;
 constexpr uint64_t kMaxConfigBytes = 1 << 20;
-
-std::string utc(double seconds, const char* pattern) {
-  const auto whole = static_cast<time_t>(seconds);
-  tm parts{};
-  gmtime_r(&whole, &parts);
-  char text[64];
-  return std::string(text, std::strftime(text, sizeof text, pattern, &parts));
-}
 
 // Six significant digits are more than a screen shows and keep the page small.
 Json rounded(double value) {
@@ -145,7 +137,7 @@ Json events_json(const RunData& run) {
     const EventRow& event = run.events[i];
     out.push(Json::object()
                  .set("step", event.step)
-                 .set("time", utc(event.time, "%Y-%m-%d %H:%M:%S"))
+                 .set("time", utc_text(event.time, "%Y-%m-%d %H:%M:%S"))
                  .set("kind", event.kind)
                  .set("text", event.text));
   }
@@ -229,7 +221,7 @@ Json report_data(std::span<const RunData> runs, const ReportOptions& options) {
   }
   Json data = Json::object();
   data.set("program", options.program);
-  data.set("generated", utc(options.unix_time, "%Y-%m-%d %H:%M UTC"));
+  data.set("generated", page_time(options.unix_time));
   Json marked = Json::array();
   for (const char* kind : {"resume", "stop", "diverged", "rollback"}) marked.push(kind);
   data.set("marked_events", std::move(marked));

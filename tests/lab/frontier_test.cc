@@ -205,5 +205,36 @@ TEST(LrSensitivity, IsTheMeanExcessOverTheRange) {
   });
 }
 
+TEST(ArmOutcomes, WhereAllDivergeTheFrontierIsBelowTheGrid) {
+  const ArmOutcomes lost = arm_of({{kLost, kLost}, {kLost, kLost}});
+  EXPECT_FALSE(lost.trains_somewhere());
+  EXPECT_TRUE(arm_of({{2.0, kLost}}).trains_somewhere());
+  const std::vector<Observation> crossings = training_crossings(lost, 1);
+  ASSERT_EQ(crossings.size(), 2u);
+  EXPECT_EQ(crossings[1].arm, 1u);
+  EXPECT_EQ(crossings[1].seed, 11);
+  EXPECT_TRUE(std::isinf(crossings[1].low));
+  EXPECT_EQ(crossings[1].high, 0);
+  EXPECT_TRUE(std::isinf(mean_training_crossing(lost, 0).low));
+  // Beside an arm that trains.
+  const std::vector<ArmOutcomes> arms{lost, arm_of({{2.5, 2.0, 2.4}, {2.5, 2.0, 2.5}})};
+  const Frontiers f = find_frontiers(arms);
+  EXPECT_EQ(f.arms[0].training.censored, Censored::kLeft);
+  EXPECT_EQ(f.arms[0].training.value, 0);
+  EXPECT_EQ(f.arms[1].training.censored, Censored::kNone);
+}
+
+TEST(ArmOutcomes, ARateThatRefinesIsNeverTheBest) {
+  std::vector<Outcome> outcomes = table({{2.5, 2.0, 2.4}});
+  outcomes.push_back({1.5, 10, 1.9, {}, true});
+  const ArmOutcomes arm(outcomes, kScale, {}, Labelling::kStated);
+  EXPECT_EQ(arm.best_loss(), 2.0);
+  EXPECT_EQ(arm.best_rate(), 1u);
+  EXPECT_EQ(arm.log_rates().size(), 4u);
+  outcomes = {{1.5, 10, 1.9, {}, true}};
+  expect_error<DataError>("frontier: an arm has no outcome",
+                          [&] { ArmOutcomes(outcomes, kScale, {}, Labelling::kStated); });
+}
+
 }  // namespace
 }  // namespace keel

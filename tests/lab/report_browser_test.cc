@@ -1,29 +1,16 @@
-// The report page in a real browser: headless Chromium opens it from a file, with every host name
-// unknown, and a script put into the page tells what it finds there.
+// The report page in a real browser.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
-
-#include "io/fs.h"
-#include "io/json.h"
-#include "io/temp_dir.h"
+#include "lab/browser.h"
 #include "lab/fake_run.h"
 #include "lab/report.h"
 
 namespace keel {
 namespace {
 
-// Runs before everything else in the page.
-constexpr const char* kWatch = R"(<script>
-window.problems = [];
-window.addEventListener("error", (e) => problems.push(String(e.message)));
-document.addEventListener("securitypolicyviolation", (e) => problems.push("policy: " + e.blockedURI));
-</script>)";
-
 // Looks at the finished page: colours that each chart's canvas holds, then works it as a reader at
 // the keyboard would.
-constexpr const char* kProbe = R"(<script>
+constexpr const char* kProbe = R"(
 function rgb(colour) {
   const hex = /^#(..)(..)(..)$/.exec(colour);
   return hex ? hex.slice(1).map((h) => parseInt(h, 16)) : colour.match(/\d+/g).slice(0, 3).map(Number);
@@ -79,65 +66,12 @@ function probe() {
       colour: getComputedStyle(block.querySelector("rect + text")).fill };
   }
   out.injected = document.querySelectorAll("b, i").length;
-  const pre = document.createElement("pre");
-  pre.id = "probe-result";
-  pre.textContent = JSON.stringify(out).replace(/[<>&]/g, (c) => "\\u00" + c.charCodeAt(0).toString(16));
-  document.body.append(pre);
-}
-try { probe(); } catch (e) {
-  const pre = document.createElement("pre");
-  pre.id = "probe-result";
-  pre.textContent = JSON.stringify({ failed: String(e), problems });
-  document.body.append(pre);
-}
-</script></body>)";
-
-std::string browser() {
-  for (const char* name : {"chromium", "chromium-browser", "google-chrome"}) {
-    if (std::system(fmt::format("command -v {} > /dev/null", name).c_str()) == 0) return name;
-  }
-  return "";
-}
-
-std::string output_of(const std::string& command) {
-  std::FILE* pipe = popen(command.c_str(), "r");
-  std::string out;
-  char buffer[65536];
-  for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) out.append(buffer, n);
-  pclose(pipe);
   return out;
-}
-
-void replace_once(std::string& text, const std::string& mark, const std::string& with) {
-  const size_t at = text.rfind(mark);
-  ASSERT_NE(at, std::string::npos) << mark;
-  text.replace(at, mark.size(), with);
-}
+})";
 
 // What the probe found in the report of `runs`.
 Json look_at(const TempDir& dir, std::span<const RunData> runs) {
-  std::string page = render_report(runs, {});
-  replace_once(page, "<meta charset=\"utf-8\">", std::string("<meta charset=\"utf-8\">") + kWatch);
-  replace_once(page, "</body>", kProbe);
-  real_fs().replace_file(dir / "page.html", page);
-  const std::string dom = output_of(fmt::format(
-      "timeout 120 {} --headless --no-sandbox --disable-gpu --no-first-run "
-      "--blink-settings=preferredColorScheme=1 --window-size=1200,900 "
-      "--host-resolver-rules='MAP * ~NOTFOUND' --user-data-dir='{}' --virtual-time-budget=3000 "
-      "--dump-dom 'file://{}' 2> '{}'",
-      browser(), dir / "profile", dir / "page.html", dir / "browser.log"));
-  const std::string open = "<pre id=\"probe-result\">";
-  const size_t begin = dom.find(open);
-  if (begin == std::string::npos) {
-    ADD_FAILURE() << "the page told nothing; the browser said:\n"
-                  << real_fs().read_file(dir / "browser.log", 1 << 20);
-    return Json::object();
-  }
-  const size_t start = begin + open.size();
-  const Json found = parse_json(dom.substr(start, dom.find("</pre>", start) - start), "probe");
-  const Json* failed = found.find("failed");
-  if (failed != nullptr) ADD_FAILURE() << failed->as_string() << found.at("problems").dump();
-  return failed == nullptr ? found : Json::object();
+  return look_at(dir, render_report(runs, {}), kProbe);
 }
 
 void expect_drawn_and_offline(const Json& found, const std::vector<std::string>& charts) {

@@ -261,12 +261,8 @@ keel.Chart = class {
   }
 
   saveCsv() {
-    const quote = (text) => `"${String(text).replaceAll('"', '""')}"`;
-    const head = [keel.axis, ...this.lines.map((line) => line.label)].map(quote).join(",");
-    const rows = this.rows.map((row) => row.map((v) => v === null ? "" : v).join(","));
-    const url = URL.createObjectURL(new Blob([[head, ...rows].join("\n") + "\n"], { type: "text/csv" }));
-    keel.element("a", { href: url, download: `${this.spec.id}.csv` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    const head = [keel.axis, ...this.lines.map((line) => line.label)];
+    keel.save(`${this.spec.id}.csv`, "text/csv", keel.csv(head, this.rows));
   }
 };
 

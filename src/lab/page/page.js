@@ -2,23 +2,12 @@
 // and environment. All text goes in as text nodes.
 "use strict";
 
-const el = keel.element;
-const byId = (id) => document.getElementById(id);
-const show = (id, ...nodes) => {
-  byId(id).append(...nodes);
-  byId(id).hidden = false;
-};
 const chip = (index) => {
   const mark = el("span", { class: "chip", "aria-hidden": "true", "data-run": String(index) });
   mark.style.borderTopColor = keel.runColour(index);
   return mark;
 };
 const runName = (run) => several ? [chip(run.index), run.name] : [run.name];
-const table = (caption, head, rows) => el("div", { class: "card scroll", tabindex: "0" },
-  el("table", {}, caption ? el("caption", {}, caption) : null,
-    el("thead", {}, el("tr", {}, ...head.map((h) =>
-      el("th", { scope: "col", class: h.num ? "num" : null }, h.text)))),
-    el("tbody", {}, ...rows)));
 
 function header() {
   const title = several ? `${runs.length} runs compared` : runs[0].name;
@@ -26,8 +15,7 @@ function header() {
   byId("subtitle").textContent = several
     ? runs.map((run) => run.name).join(" · ")
     : "Training run of " + keel.data.program;
-  byId("made").textContent = `Made by ${keel.data.program} on ${keel.data.generated}. ` +
-    "This file is complete: it needs no network and no other file.";
+  keel.sayWhoMadeIt();
 }
 
 function banners() {
@@ -152,16 +140,10 @@ function valuesTable(rows, origin) {
         [...new Set(row.entries.map((entry) => entry && entry.origin).filter(Boolean))].join(", ")) : null)));
 }
 
-// The one markup that is taken from the data: this program drew it and escaped what is text in it.
-function drawing(svg) {
-  const parsed = new DOMParser().parseFromString(svg, "image/svg+xml");
-  return document.importNode(parsed.documentElement, true);
-}
-
 function blocks() {
   for (const run of runs.filter((r) => r.block)) {
     const id = `block-${run.index}`;
-    const picture = drawing(run.block_svg);
+    const picture = keel.drawing(run.block_svg);
     picture.setAttribute("aria-describedby", id);
     show("config", el("details", { class: "card box", open: several ? null : true },
       el("summary", {}, ...(several ? [...runName(run), ": "] : []), "The block, as it is set"),
@@ -216,31 +198,14 @@ function axisSwitch() {
   byId("reset-zoom").addEventListener("click", () => keel.zoomAll(null, null));
 }
 
-// The theme follows the system until the reader picks one; the choice is kept where the browser
-// allows a file to keep something.
-function startTheme() {
-  const button = document.getElementById("theme");
-  const system = window.matchMedia("(prefers-color-scheme: dark)");
-  const kept = (() => { try { return localStorage.getItem("keel-theme"); } catch { return null; } })();
-  let choice = ["light", "dark"].includes(kept) ? kept : "auto";
-  const apply = () => {
-    document.documentElement.dataset.theme = choice === "auto" ? (system.matches ? "dark" : "light") : choice;
-    button.textContent = `Theme: ${choice}`;
-    document.querySelectorAll(".chip").forEach((chip) => {
-      chip.style.borderTopColor = keel.runColour(Number(chip.dataset.run));
-    });
-    keel.charts.forEach((chart) => chart.build());
-  };
-  button.addEventListener("click", () => {
-    choice = { auto: "light", light: "dark", dark: "auto" }[choice];
-    try { localStorage.setItem("keel-theme", choice); } catch { /* kept for this visit only */ }
-    apply();
+function redraw() {
+  document.querySelectorAll(".chip").forEach((mark) => {
+    mark.style.borderTopColor = keel.runColour(Number(mark.dataset.run));
   });
-  system.addEventListener("change", apply);
-  apply();
+  keel.charts.forEach((chart) => chart.build());
 }
 
-startTheme();
+keel.startTheme(redraw);
 header();
 banners();
 summary();

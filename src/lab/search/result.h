@@ -90,7 +90,8 @@ struct AxisTrend {
   std::string arm, measure;
   double exponent = 0;  // frontier ~ at^exponent
   std::optional<double> low, high;
-  double most = 0;  // not printed beyond
+  double most = 0;                    // not printed beyond
+  std::optional<double> coefficient;  // frontier = coefficient * at^exponent; no line without it
 };
 
 struct FrontierResult {
