@@ -62,8 +62,9 @@ inline void replace_once(std::string& text, const std::string& mark, const std::
 // is then a failure of the test. `options`: more flags of the browser.
 inline Json look_at(const TempDir& dir, std::string page, const std::string& probe,
                     const std::string& options = "") {
-  replace_once(page, "<meta charset=\"utf-8\">", std::string("<meta charset=\"utf-8\">") + kWatch);
-  replace_once(page, "</body>", "<script>" + probe + kTell);
+  const char* head = "<meta charset=\"utf-8\">";
+  replace_once(page, head, fmt::format("{}{}", head, kWatch));
+  replace_once(page, "</body>", fmt::format("<script>{}{}", probe, kTell));
   real_fs().replace_file(dir / "page.html", page);
   const std::string dom = output_of(fmt::format(
       "timeout 120 {} --headless --no-sandbox --disable-gpu --no-first-run "

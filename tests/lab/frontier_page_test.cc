@@ -52,7 +52,9 @@ TEST(FrontierPage, FetchesNothingAndHasItsTitle) {
   for (const char* fetched : {"src=\"", "@import", "url(", "sourceMappingURL", "href=\"http"}) {
     EXPECT_EQ(page.find(fetched), std::string::npos) << fetched;
   }
-  EXPECT_EQ(page.find("{{"), std::string::npos) << "a part was not filled in";
+  for (const char* part : {"{{title}}", "{{styles}}", "{{main}}", "{{data}}", "{{page_js}}"}) {
+    EXPECT_EQ(page.find(part), std::string::npos) << part;
+  }
 }
 
 TEST(FrontierPage, ResultWithoutATitleIsNamedByItsKey) {

@@ -59,11 +59,11 @@ function advice() {
   const { lead, shown } = keel.advice(R);
   const byLoss = lowest(arms, (arm) => arm.best_loss);
   const byRoom = lowest(arms, (arm) => known(arm.headroom) ? -arm.headroom : null);
-  const won = new Set(shown.map((s) => s.winner));
-  const tested = (arm) => !several ? "" : won.has(arm.name) ? "" : " No contrast confirms that.";
+  const won = (arm, ratio) => shown.some((s) => s.winner === arm.name && isRatio(s.contrast) === ratio);
+  const tested = (arm, ratio) => !several || won(arm, ratio) ? "" : " No contrast confirms that.";
   const facts = [
-    byLoss ? `Lowest loss at its own best rate: ${byLoss.name}, ${keel.number(byLoss.best_loss)} nats a token at ${R.key} ${keel.rate(byLoss.best_lr)}.${tested(byLoss)}` : "No recipe has a best loss yet.",
-    byRoom ? `Most headroom: ${byRoom.name}, ${keel.headroomText(byRoom)} its best rate.${tested(byRoom)}` : "No recipe has a headroom yet.",
+    byLoss ? `Lowest loss at its own best rate: ${byLoss.name}, ${keel.number(byLoss.best_loss)} nats a token at ${R.key} ${keel.rate(byLoss.best_lr)}.${tested(byLoss, false)}` : "No recipe has a best loss yet.",
+    byRoom ? `Most headroom: ${byRoom.name}, ${keel.headroomText(byRoom)} its best rate.${tested(byRoom, true)}` : "No recipe has a headroom yet.",
   ];
   show("switch", el("p", { class: "lead" }, lead),
     el("ul", {}, ...shown.slice(0, kMostSaid).map((s) => el("li", {}, keel.shownText(s))), ...facts.map((text) => el("li", { class: "quiet" }, text))));
@@ -83,7 +83,9 @@ function certainty() {
   const weight = (c) => (c.claim ? 0 : 2) + (c.verdict === "differs" ? 0 : 1);
   const list = [...R.contrasts].sort((a, b) => weight(a) - weight(b));
   const more = list.length - kMostSaid;
-  show("sure", el("p", { class: "lead" }, `${capital(seedsText())}. Of ${plural(list.length, "contrast")} fixed beforehand ${said.join(", ")}.`),
+  const names = new Set(list.map((c) => c.name)).size;
+  const compared = names === list.length ? plural(names, "contrast") : `${list.length} comparisons (${plural(names, "contrast")}, by frontiers and losses)`;
+  show("sure", el("p", { class: "lead" }, `${capital(seedsText())}. Of ${compared} fixed beforehand ${said.join(", ")}.`),
     el("ul", {}, ...list.slice(0, kMostSaid).map(sureItem)),
     more > 0 ? el("p", {}, el("a", { href: "#contrasts" }, `${more} more in the table of contrasts`)) : null);
 }

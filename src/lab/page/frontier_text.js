@@ -63,7 +63,7 @@ keel.pText = (p) => p === null || p === undefined ? "–" : p < 1e-4 ? "< 0.0001
 
 // The two recipes that a contrast names, or null where its name is not of that form.
 keel.sidesOf = (contrast, names) => {
-  for (const sign of [" > ", " < ", " = "]) {
+  for (const sign of [" > ", " = ", " - "]) {
     for (let at = contrast.name.indexOf(sign); at >= 0; at = contrast.name.indexOf(sign, at + 1)) {
       const [first, second] = [contrast.name.slice(0, at), contrast.name.slice(at + sign.length)];
       if (names.includes(first) && names.includes(second)) return { first, second };
