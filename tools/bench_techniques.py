@@ -277,7 +277,7 @@ def sampled(args, sets):
                            capture_output=True)
         finally:
             child.kill()
-        text = subprocess.run(["perf", "script", "-i", data.name, "-F", "sym,dso"], check=True,
+        text = subprocess.run(["perf", "script", "-i", data.name, "-F", "ip,sym,dso"], check=True,
                               capture_output=True, text=True).stdout
     # The kernel's samples and those of threads that wait for work are none of a step's own.
     lines = [x for x in text.splitlines()

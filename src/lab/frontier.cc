@@ -193,7 +193,9 @@ std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t a
     Observation o{arm, outcomes.seeds()[s], -kInfinity, kInfinity};
     for (size_t r = 0; r < outcomes.log_rates().size() && std::isinf(o.high); ++r) {
       if (!outcomes.loss(r, s)) continue;
-      (outcomes.diverged(r, s) ? o.high : o.low) = outcomes.log_rates()[r];
+      const bool lost = outcomes.diverged(r, s);
+      if (lost && r < outcomes.best_rate()) continue;
+      (lost ? o.high : o.low) = outcomes.log_rates()[r];
     }
     bounds.push_back(o);
   }
@@ -202,9 +204,11 @@ std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t a
 
 Observation common_divergence_bounds(const ArmOutcomes& outcomes, size_t arm) {
   Observation o{arm, -1, -kInfinity, kInfinity};
-  for (const RateSummary& r : outcomes.summary()) {
-    (r.share_diverged > 0 ? o.high : o.low) = r.log_rate;
-    if (r.share_diverged > 0) break;
+  const std::vector<RateSummary> rates = outcomes.summary();
+  for (size_t r = 0; r < rates.size() && std::isinf(o.high); ++r) {
+    const bool lost = rates[r].share_diverged > 0;
+    if (lost && r < outcomes.best_rate()) continue;
+    (lost ? o.high : o.low) = rates[r].log_rate;
   }
   return o;
 }
