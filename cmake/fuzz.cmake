@@ -19,7 +19,9 @@ function(keel_fuzz_target name)
   target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/fuzz)
 endfunction()
 
+keel_fuzz_target(csv)
 keel_fuzz_target(json)
 keel_fuzz_target(safetensors)
+keel_fuzz_target(tfevents)
 # Alone, without the rest of its library.
 keel_fuzz_target(manifest ${PROJECT_SOURCE_DIR}/src/train/checkpoint_manifest.cc)

@@ -2,11 +2,11 @@
 # Builds the fuzz targets with clang, address and undefined-behaviour sanitizers in build/fuzz and
 # runs each (or those named) for FUZZ_SECONDS (600). What is found lies in build/fuzz/findings: a
 # file there belongs into fuzz/corpus once it is understood. What the fuzzer has learnt stays in
-# build/fuzz/corpus. usage: tools/fuzz.sh [json|safetensors|manifest]...
+# build/fuzz/corpus. usage: tools/fuzz.sh [csv|json|safetensors|manifest|tfevents]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-600}
-[ $# -gt 0 ] || set -- safetensors manifest json
+[ $# -gt 0 ] || set -- safetensors manifest json csv tfevents
 
 # The first clang++ that has libFuzzer and the sanitizers with it.
 find_clang() {

@@ -98,8 +98,36 @@ def json_seeds():
     yield "nothing", b""
 
 
+def csv_seeds():
+    yield "plain", b"step,loss,val_loss\n0,2.5,\n1,2.25,2.75\n"
+    yield "quoted", b'a,"b,c"\r\n"x ""y""\nz",1\r\n'
+    yield "cut", b"a,b\n1,2\n3"
+    yield "open-quote", b'a,b\n1,"2\n3,4\n'
+    yield "long-row", b"a,b\n1,2,3\n"
+    yield "doubled-name", b"a,a\n"
+    yield "nothing", b""
+
+
+def tfevents_seeds():
+    """Events without their frames, which the target adds."""
+    def field(number, value):
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    def event(value):
+        return b"\x09" + struct.pack("<d", 1.5) + b"\x10\x07" + field(5, field(1, value))
+    tensor = b"\x08\x01" + field(2, b"") + field(4, struct.pack("<f", 0.5))
+    yield "version", field(3, b"brain.Event:2")
+    yield "scalar", event(field(1, b"loss") + b"\x15" + struct.pack("<f", 2.5))
+    yield "tensor", event(field(1, b"loss") + field(8, tensor))
+    yield "double", event(field(1, b"a") + field(8, b"\x08\x02" + field(6, struct.pack("<d", 0.1))))
+    yield "beyond", event(field(1, b"a"))[:-1]
+    yield "endless-number", b"\x10" + b"\xff" * 11
+    yield "unknown-wire", b"\x0f"
+
+
 def main(root):
-    targets = {"safetensors": safetensors_seeds(), "manifest": manifest_seeds(), "json": json_seeds()}
+    targets = {"safetensors": safetensors_seeds(), "manifest": manifest_seeds(), "json": json_seeds(),
+               "csv": csv_seeds(), "tfevents": tfevents_seeds()}
     for target, seeds in targets.items():
         folder = root / "fuzz" / "corpus" / target
         folder.mkdir(parents=True, exist_ok=True)

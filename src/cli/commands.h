@@ -44,6 +44,9 @@ struct BenchArgs {
   std::vector<std::string> sets;
   int64_t steps = 20;   // that are measured
   int64_t discard = 3;  // before them
+  // The other side of a comparison, in place of `sets`; none: nothing is compared. An empty text is
+  // the config as it stands.
+  std::vector<std::string> against;
   bool json = false;
 };
 struct CoordCheckArgs {
@@ -116,17 +119,46 @@ struct TechniquesArgs {
   std::string docs;  // a folder to write the pages of docs/techniques to; or empty
   bool json = false;
 };
+struct SweepArgs {
+  std::string file, out;  // out empty: sweeps/ and the file's name
+  std::string max_time;   // "3h30m"; empty: no limit
+  int64_t jobs = 0;       // 0: as the file says
+  bool dry_run = false, yes = false, json = false;
+};
+struct FrontierArgs {
+  std::string file, out;  // as of a sweep
+  std::string max_time;
+  int64_t jobs = 0;
+  bool dry_run = false, yes = false, json = false;
+};
+struct SweepStatusArgs {
+  std::string out;
+  bool json = false;
+};
+struct SweepRetryArgs {
+  std::string out;
+};
+struct SweepRmArgs {
+  std::string out;
+};
+// A worker of a sweep, started by the process `parent`.
+struct SweepWorkerArgs {
+  std::string out;
+  int64_t core = 0, parent = 0;
+};
 struct VersionArgs {};
 // A text to be printed: help that was asked for.
 struct TextArgs {
   std::string text;
 };
 
-using Command = std::variant<TrainArgs, ResumeArgs, EvalArgs, GenerateArgs, PlanArgs, BenchArgs,
-                             CoordCheckArgs, ReportArgs, ConfigShowArgs, ConfigCheckArgs,
-                             ConfigSchemaArgs, ConfigDiffArgs, RunsLsArgs, RunsCompareArgs,
-                             CkptLsArgs, CkptVerifyArgs, CkptDiffArgs, CkptPruneArgs, CkptPinArgs,
-                             DataInspectArgs, DataShowArgs, TechniquesArgs, VersionArgs, TextArgs>;
+using Command =
+    std::variant<TrainArgs, ResumeArgs, EvalArgs, GenerateArgs, PlanArgs, BenchArgs, CoordCheckArgs,
+                 ReportArgs, ConfigShowArgs, ConfigCheckArgs, ConfigSchemaArgs, ConfigDiffArgs,
+                 RunsLsArgs, RunsCompareArgs, CkptLsArgs, CkptVerifyArgs, CkptDiffArgs,
+                 CkptPruneArgs, CkptPinArgs, DataInspectArgs, DataShowArgs, TechniquesArgs,
+                 SweepArgs, FrontierArgs, SweepStatusArgs, SweepRetryArgs, SweepRmArgs,
+                 SweepWorkerArgs, VersionArgs, TextArgs>;
 
 // ConfigError that says what is wrong with the command line, with a suggestion where a word looks
 // like a slip.
@@ -158,6 +190,12 @@ int run(const CkptPinArgs& args);
 int run(const DataInspectArgs& args);
 int run(const DataShowArgs& args);
 int run(const TechniquesArgs& args);
+int run(const SweepArgs& args);
+int run(const FrontierArgs& args);
+int run(const SweepStatusArgs& args);
+int run(const SweepRetryArgs& args);
+int run(const SweepRmArgs& args);
+int run(const SweepWorkerArgs& args);
 int run(const VersionArgs& args);
 int run(const TextArgs& args);
 

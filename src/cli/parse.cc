@@ -36,6 +36,8 @@ class Parser {
   void checkpoint_commands();
   void data_commands();
   void techniques_command();
+  void sweep_commands();
+  void frontier_command();
   std::string help_text(const std::vector<std::string>& words) const;
   [[noreturn]] void refuse_extras() const;
   const CLI::App* deepest() const;
@@ -68,12 +70,18 @@ class Parser {
   DataInspectArgs data_inspect_;
   DataShowArgs data_show_;
   TechniquesArgs techniques_;
+  SweepArgs sweep_;
+  FrontierArgs frontier_;
+  SweepStatusArgs sweep_status_;
+  SweepRetryArgs sweep_retry_;
+  SweepRmArgs sweep_rm_;
+  SweepWorkerArgs sweep_worker_;
 };
 
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* s : app.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(s->get_name());
+    if (!s->get_group().empty()) names.push_back(s->get_name());
   }
   return names;
 }
@@ -177,6 +185,10 @@ void Parser::look_commands() {
   c->add_option("--discard", bench_.discard, "steps before them that are not (3)")
       ->option_text("N");
   add_sets(c, bench_.sets);
+  c->add_option("--against", bench_.against,
+                "measure in turn with the config with this in place of --set; \"\": as it stands")
+      ->allow_extra_args(false)
+      ->option_text("KEY=VALUE");
   c->add_flag("--json", bench_.json, kJsonHelp);
 
   c = command(app_, "coordcheck", "whether activations keep their size with width", coordcheck_);
@@ -274,6 +286,52 @@ void Parser::techniques_command() {
       ->option_text("DIR");
 }
 
+void Parser::sweep_commands() {
+  CLI::App* g = app_.add_subcommand("sweep", "trials of many values and seeds, side by side");
+  g->set_help_flag("-h,--help", "this text");
+  positional(g, "SWEEP", sweep_.file, "TOML file: base, seeds, [grid] or list")->required(false);
+  g->add_option("--out", sweep_.out, "the sweep's folder; one that is there is gone on with")
+      ->option_text("DIR");
+  g->add_option("--jobs", sweep_.jobs, "trials at a time (jobs of the file, else the cores)")
+      ->option_text("N");
+  g->add_flag("--dry-run", sweep_.dry_run, "print the trials and how long they may take");
+  g->add_flag("--yes", sweep_.yes, "also more trials than max_trials");
+  add_max_time(g, sweep_.max_time);
+  g->add_flag("--json", sweep_.json, kJsonHelp);
+  g->final_callback([this, g] {
+    if (!g->get_subcommands().empty()) return;
+    if (sweep_.file.empty()) throw ConfigError("SWEEP is required; see keel sweep --help");
+    chosen_ = sweep_;
+  });
+  const char* what = "the sweep's folder";
+  CLI::App* c = command(*g, "status", "how many trials are done", sweep_status_);
+  positional(c, "DIR", sweep_status_.out, what);
+  c->add_flag("--json", sweep_status_.json, kJsonHelp);
+  c = command(*g, "retry", "let trials that failed be tried again", sweep_retry_);
+  positional(c, "DIR", sweep_retry_.out, what);
+  c = command(*g, "rm", "remove a sweep and all its results", sweep_rm_);
+  positional(c, "DIR", sweep_rm_.out, what);
+  c = command(app_, "sweep-worker", "a worker of a sweep, which starts it", sweep_worker_);
+  c->group("");
+  positional(c, "DIR", sweep_worker_.out, what);
+  c->add_option("--core", sweep_worker_.core, "which of the cores it runs on")->option_text("K");
+  c->add_option("--parent", sweep_worker_.parent, "the process whose end is its own")
+      ->option_text("PID");
+}
+
+void Parser::frontier_command() {
+  CLI::App* c =
+      command(app_, "frontier", "how far a rate can go in each of some recipes", frontier_);
+  positional(c, "FRONTIER", frontier_.file, "TOML file: base, seeds, arms, start");
+  c->add_option("--out", frontier_.out, "its folder; one that is there is gone on with")
+      ->option_text("DIR");
+  c->add_option("--jobs", frontier_.jobs, "trials at a time (as many as cores)")->option_text("N");
+  c->add_flag("--dry-run", frontier_.dry_run, "print how many trials and how long they may take");
+  c->add_flag("--yes", frontier_.yes, "also more trials than max_trials");
+  add_max_time(c, frontier_.max_time);
+  c->add_flag("--json", frontier_.json, kJsonHelp);
+}
+
 Parser::Parser() {
   app_.name("keel");
   app_.set_help_flag("-h,--help", "this text");
@@ -288,6 +346,8 @@ Parser::Parser() {
   checkpoint_commands();
   data_commands();
   techniques_command();
+  sweep_commands();
+  frontier_command();
   // Answered before the others are parsed: its words are names of commands. Here for the list.
   app_.add_subcommand("help", "help on a command, exit-codes, or the keys of a config");
 }

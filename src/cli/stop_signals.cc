@@ -3,6 +3,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <optional>
+
+#include "cli/output.h"
+#include "train/environment.h"
+#include "train/time_limit.h"
+
 namespace keel {
 namespace {
 
@@ -44,5 +50,14 @@ StopSignals::~StopSignals() {
 StopRequests& StopSignals::requests() const { return the_requests; }
 
 const std::atomic<int>& StopSignals::hangups() const { return the_hangups; }
+
+void limit_time(StopRequests& requests, const std::string& max_time) {
+  if (!max_time.empty()) requests.limit(parse_duration("--max-time", max_time), "--max-time");
+  std::string note;
+  if (const auto seconds = slurm_seconds_left(unix_time(), note)) {
+    requests.limit(*seconds, "SLURM_JOB_END_TIME");
+  }
+  if (!note.empty()) say("warning: " + note);
+}
 
 }  // namespace keel

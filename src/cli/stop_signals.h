@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 
 #include "core/stop.h"
 
@@ -23,5 +24,8 @@ class StopSignals {
   // How many SIGHUPs there were.
   const std::atomic<int>& hangups() const;
 };
+
+// What --max-time says (empty: nothing), and the end that Slurm has set for its job. ConfigError.
+void limit_time(StopRequests& requests, const std::string& max_time);
 
 }  // namespace keel

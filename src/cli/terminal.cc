@@ -4,13 +4,13 @@
 
 #include <cerrno>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "cli/output.h"
 #include "core/clock.h"
 #include "lab/text.h"
+#include "train/environment.h"
 
 namespace keel {
 namespace {
@@ -24,22 +24,6 @@ std::string indented(std::string_view text) {
 }
 
 }  // namespace
-
-int64_t process_bytes(const char* field) {
-  std::FILE* f = std::fopen("/proc/self/status", "re");
-  if (f == nullptr) return 0;
-  char line[256];
-  int64_t kib = 0;
-  const size_t n = std::strlen(field);
-  while (std::fgets(line, sizeof line, f) != nullptr) {
-    if (std::strncmp(line, field, n) == 0 && line[n] == ':') {
-      kib = std::strtoll(line + n + 1, nullptr, 10);
-      break;
-    }
-  }
-  std::fclose(f);
-  return kib * 1024;
-}
 
 Terminal::Terminal(const RunDir& dir, bool quiet, int64_t every)
     : every_(every),

@@ -51,8 +51,4 @@ class Terminal final : public Observer {
   int64_t memory_bytes_ = 0;
 };
 
-// A field of /proc/self/status in bytes, such as "VmHWM" (the most that was ever resident) and
-// "VmRSS"; 0 where the system does not say.
-int64_t process_bytes(const char* field);
-
 }  // namespace keel

@@ -144,15 +144,6 @@ void tell_result(const Session& s, const RunOutcome& o, bool json) {
   }
 }
 
-void limit_time(StopRequests& requests, const std::string& max_time) {
-  if (!max_time.empty()) requests.limit(parse_duration("--max-time", max_time), "--max-time");
-  std::string note;
-  if (const auto seconds = slurm_seconds_left(unix_time(), note)) {
-    requests.limit(*seconds, "SLURM_JOB_END_TIME");
-  }
-  if (!note.empty()) say("warning: " + note);
-}
-
 // Nothing when a stop came before there was a step to be saved.
 template <class Open>
 std::optional<Session> open_until_stopped(const StopSignals& signals, Open open) {

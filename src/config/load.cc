@@ -70,8 +70,8 @@ class Converter {
     }
   }
 
-  Node convert(const toml::node& from, int depth = 0) const {
-    Node to;
+  TomlNode convert(const toml::node& from, int depth = 0) const {
+    TomlNode to;
     to.layer = layer_;
     to.line = static_cast<int>(from.source().begin.line);
     to.column = static_cast<int>(from.source().begin.column);
@@ -84,7 +84,7 @@ class Converter {
       return to;
     }
     if (const auto* list = from.as_array()) {
-      Node::List items;
+      TomlNode::List items;
       for (const toml::node& item : *list) items.push_back(convert(item, depth + 1));
       to.value = std::move(items);
     }
@@ -98,10 +98,10 @@ class Converter {
   }
 
  private:
-  Node::Table convert_table(const toml::table& from, int depth) const {
-    Node::Table to;
+  TomlNode::Table convert_table(const toml::table& from, int depth) const {
+    TomlNode::Table to;
     for (const auto& [key, value] : from) {
-      Node& node = to[std::string(key.str())] = convert(value, depth + 1);
+      TomlNode& node = to[std::string(key.str())] = convert(value, depth + 1);
       node.key_line = static_cast<int>(key.source().begin.line);
       node.key_column = static_cast<int>(key.source().begin.column);
     }
@@ -143,10 +143,10 @@ std::optional<std::vector<std::string>> split_key(std::string_view key) {
   return parts;
 }
 
-Node nested(const std::vector<std::string>& parts, Node leaf) {
+TomlNode nested(const std::vector<std::string>& parts, TomlNode leaf) {
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    Node table = leaf;
-    table.value = Node::Table{{*part, std::move(leaf)}};
+    TomlNode table = leaf;
+    table.value = TomlNode::Table{{*part, std::move(leaf)}};
     leaf = std::move(table);
   }
   return leaf;
@@ -175,11 +175,17 @@ class Loader {
                  fmt::format("{}:{}", name, preset->source().begin.line));
     }
     const int layer = add_layer(name, folder);
-    Node root = Converter(name, layer).convert(parsed);
+    TomlNode root = Converter(name, layer).convert(parsed);
     root.table()->erase("base");
-    Node::Table::node_type set = root.table()->extract("set");
+    TomlNode::Table::node_type set = root.table()->extract("set");
     merge(tree_.root, std::move(root));
     if (set) add_set_table(set.mapped());
+  }
+
+  void add_plain(const std::string& path) {
+    const toml::table parsed = parse(path, read_file(path));
+    const int layer = add_layer(path, fs::path(path).parent_path());
+    merge(tree_.root, Converter(path, layer).convert(parsed));
   }
 
   void add_resolved(const std::string& name, std::string_view text) {
@@ -192,7 +198,7 @@ class Loader {
     for (const std::string& set : sets) {
       const size_t equals = set.find('=');
       if (!presets_ || trimmed(std::string_view(set).substr(0, equals)) != presets_->key) continue;
-      const std::optional<Node> value = value_of(set, 0);
+      const std::optional<TomlNode> value = value_of(set, 0);
       const std::string* name = value ? std::get_if<std::string>(&value->value) : nullptr;
       if (name) add_preset(*name, "--set");
     }
@@ -236,7 +242,7 @@ class Loader {
   }
 
   // Keys of [set] may be written as one string: "model.norm.kind" = "layer".
-  void add_set_table(Node& set) {
+  void add_set_table(TomlNode& set) {
     const std::string name = tree_.layers[set.layer].name;
     if (!set.table()) {
       errors_.push_back(fmt::format("{}:{}:{}: set: must be a table", name, set.line, set.column));
@@ -260,13 +266,13 @@ class Loader {
     }
   }
 
-  static void relayer(Node& node, int layer) {
+  static void relayer(TomlNode& node, int layer) {
     node.layer = layer;
-    if (Node::Table* table = node.table()) {
+    if (TomlNode::Table* table = node.table()) {
       for (auto& entry : *table) relayer(entry.second, layer);
     }
-    if (auto* list = std::get_if<Node::List>(&node.value)) {
-      for (Node& item : *list) relayer(item, layer);
+    if (auto* list = std::get_if<TomlNode::List>(&node.value)) {
+      for (TomlNode& item : *list) relayer(item, layer);
     }
   }
 
@@ -282,7 +288,7 @@ class Loader {
       errors_.push_back("--set: " + quote_text(key) + " is not a dotted key");
       return;
     }
-    std::optional<Node> value = value_of(set, layer);
+    std::optional<TomlNode> value = value_of(set, layer);
     if (!value) {
       errors_.push_back(
           fmt::format("--set: {}: not valid UTF-8, or longer than {} bytes", key, kMostLineBytes));
@@ -298,38 +304,38 @@ class Loader {
     const std::string from = fmt::format("{} ({} {}", origin, presets_->key, quote_text(*name));
     const int layer = add_layer(from + ")", "");
     for (const Preset::Value& v : preset->values) {
-      Node value = parse_value(v.value, layer).value();
+      TomlNode value = parse_value(v.value, layer).value();
       value.stated = from + (v.note.empty() ? ")" : "; " + v.note + ")");
       merge(tree_.root, nested(split_key(v.key).value(), std::move(value)));
     }
   }
 
   // The value of "key=value": TOML, or else a bare word. Nothing if it is neither.
-  static std::optional<Node> value_of(const std::string& set, int layer) {
+  static std::optional<TomlNode> value_of(const std::string& set, int layer) {
     const std::string text(trimmed(std::string_view(set).substr(set.find('=') + 1)));
-    std::optional<Node> value = parse_value(text, layer);
+    std::optional<TomlNode> value = parse_value(text, layer);
     return value ? value : parse_value(quote_text(text), layer);
   }
 
   // Nothing if the text is not one TOML value.
-  static std::optional<Node> parse_value(const std::string& text, int layer) {
+  static std::optional<TomlNode> parse_value(const std::string& text, int layer) {
     try {
       const toml::table parsed = parse("--set", "v = " + text);
       if (parsed.size() != 1) return {};
-      Node node = Converter("--set", layer).convert(*parsed.get("v"));
+      TomlNode node = Converter("--set", layer).convert(*parsed.get("v"));
       forget_position(node);
       return node;
     } catch (const ConfigError&) {
       return {};
     }
   }
-  static void forget_position(Node& node) {
+  static void forget_position(TomlNode& node) {
     node.line = node.key_line = 0;
-    if (Node::Table* table = node.table()) {
+    if (TomlNode::Table* table = node.table()) {
       for (auto& entry : *table) forget_position(entry.second);
     }
-    if (auto* list = std::get_if<Node::List>(&node.value)) {
-      for (Node& item : *list) forget_position(item);
+    if (auto* list = std::get_if<TomlNode::List>(&node.value)) {
+      for (TomlNode& item : *list) forget_position(item);
     }
   }
 
@@ -353,6 +359,12 @@ LoadedConfig load_config_text(const std::string& name, std::string_view text,
   Loader loader(out);
   loader.add_text(name, "", text, 0);
   loader.add_sets(sets);
+  return loader.read(out);
+}
+
+LoadedConfig load_plain(const std::string& path, Config& out) {
+  Loader loader(out);
+  loader.add_plain(path);
   return loader.read(out);
 }
 

@@ -36,6 +36,8 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
 // are relative to the working directory.
 LoadedConfig load_config_text(const std::string& name, std::string_view text,
                               const std::vector<std::string>& sets, Config& out);
+// The file alone, of one that is no config of a run: `base` and `set` are keys like all others.
+LoadedConfig load_plain(const std::string& path, Config& out);
 // The same from what to_toml() wrote with origins, as in a run directory: values keep the origin
 // that their comment states.
 LoadedConfig load_resolved(const std::string& name, std::string_view text,

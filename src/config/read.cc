@@ -10,6 +10,7 @@
 #include "config/rules.h"
 #include "config/text.h"
 #include "config/walk.h"
+#include "config/written.h"
 #include "core/error.h"
 
 namespace keel {
@@ -17,12 +18,12 @@ namespace {
 
 // One table of the file while the struct that owns it is walked.
 struct Frame {
-  Node* node;  // null if the file has no such table
+  TomlNode* node;  // null if the file has no such table
   std::string prefix;
   std::vector<std::string> known = {};     // keys that the struct has named so far
   const Choice* choice = nullptr;          // the variant whose keys lie here
   ptrdiff_t options = 0, options_end = 0;  // which of the known keys are the variant's own
-  const Node* kind = nullptr;              // what the file says about its kind
+  const TomlNode* kind = nullptr;          // what the file says about its kind
   std::string default_kind = {};
   bool unknown_kind = false;
 };
@@ -39,12 +40,35 @@ class Reader final : public Fields {
   }
 
  private:
-  void read(Config& config, Node* node, const std::string& prefix) {
+  void read(Config& config, TomlNode* node, const std::string& prefix) {
+    if (auto* written = dynamic_cast<Written*>(&config)) return keep(*written, node, prefix);
     stack_.push_back({node, prefix});
     config.fields(*this);
     report_unknown();
     doubt_options();
     stack_.pop_back();
+  }
+
+  void keep(Written& to, const TomlNode* node, const std::string& key) {
+    if (node == nullptr) return;
+    note_parts(key, *node);
+    to.given = true;
+    to.node = *node;
+    to.file = tree_.layers[node->layer].name;
+    to.folder = tree_.layers[node->layer].folder;
+  }
+
+  // So that rules can name what lies in a value that is kept: key[1], key.a.b.
+  void note_parts(const std::string& key, const TomlNode& n) {
+    nodes_[key] = &n;
+    if (const auto* list = std::get_if<TomlNode::List>(&n.value)) {
+      for (size_t i = 0; i < list->size(); ++i) {
+        note_parts(key + "[" + std::to_string(i) + "]", (*list)[i]);
+      }
+    }
+    if (const auto* table = std::get_if<TomlNode::Table>(&n.value)) {
+      for (const auto& [name, part] : *table) note_parts(join_key(key, name), part);
+    }
   }
 
   // Without a kind that can be trusted nobody knows what the variant's own keys would be.
@@ -90,16 +114,16 @@ class Reader final : public Fields {
     if (line > 0) s += ":" + std::to_string(line) + ":" + std::to_string(column);
     return s + ": ";
   }
-  void fail_at(const Node& n, const std::string& key, const std::string& text) {
+  void fail_at(const TomlNode& n, const std::string& key, const std::string& text) {
     errors_.push_back(place(n.layer, n.line, n.column) + key + ": " + text);
   }
-  void wrong(const Node& n, const std::string& key, const std::string& text) {
+  void wrong(const TomlNode& n, const std::string& key, const std::string& text) {
     fail_at(n, key, text);
     doubts_.add(key, n.layer);
   }
 
   // The node of a key of the current table, or null; notes the key as known.
-  Node* take(std::string_view key) {
+  TomlNode* take(std::string_view key) {
     Frame& f = stack_.back();
     f.known.emplace_back(key);
     if (!f.node) return nullptr;
@@ -107,13 +131,13 @@ class Reader final : public Fields {
     return it == f.node->table()->end() ? nullptr : &it->second;
   }
 
-  void note_origin(const std::string& key, const Node* n) {
+  void note_origin(const std::string& key, const TomlNode* n) {
     loaded_.origins[key] = n ? origin_text(tree_, *n) : "default";
     if (n) nodes_[key] = n;
   }
 
   void leaf(const Field& field, Leaf value) override {
-    Node* n = take(field.key);
+    TomlNode* n = take(field.key);
     const std::string key = join_key(stack_.back().prefix, field.key);
     note_origin(key, n);
     if (!n) return;
@@ -130,9 +154,10 @@ class Reader final : public Fields {
   }
 
   void section(const Field& field, Config& value) override {
-    Node* n = take(field.key);
+    TomlNode* n = take(field.key);
     const std::string key = join_key(stack_.back().prefix, field.key);
-    if (n && !n->table()) {
+    const bool any_shape = dynamic_cast<Written*>(&value) != nullptr;
+    if (n && !n->table() && !any_shape) {
       wrong(*n, key, "must be a table" + kind_hint(value, *n, key));
       n = nullptr;
     }
@@ -141,7 +166,7 @@ class Reader final : public Fields {
   }
 
   // For `norm = "rms"`.
-  static std::string kind_hint(const Config& section, const Node& n, const std::string& key) {
+  static std::string kind_hint(const Config& section, const TomlNode& n, const std::string& key) {
     const auto* text = std::get_if<std::string>(&n.value);
     const std::vector<std::string> keys = keys_of(section);
     if (!text || std::find(keys.begin(), keys.end(), "kind") == keys.end()) return "";
@@ -149,7 +174,7 @@ class Reader final : public Fields {
   }
 
   void choice(const Field& field, Choice& value) override {
-    Node* n = take(field.key);
+    TomlNode* n = take(field.key);
     Frame& f = stack_.back();
     const std::string key = join_key(f.prefix, field.key);
     note_origin(key, n);
@@ -166,7 +191,7 @@ class Reader final : public Fields {
     stack_.back().options_end = std::ssize(stack_.back().known);  // `f` may have moved
   }
 
-  bool select(Choice& value, const Node& n, const std::string& key) {
+  bool select(Choice& value, const TomlNode& n, const std::string& key) {
     const auto* kind = std::get_if<std::string>(&n.value);
     if (!kind) {
       wrong(n, key, "must be a string");
@@ -187,20 +212,20 @@ class Reader final : public Fields {
       return all_default(entry.second) && of_old_kind(f, entry.first, entry.second);
     });
   }
-  static bool all_default(const Node& n) {
-    const auto* table = std::get_if<Node::Table>(&n.value);
+  static bool all_default(const TomlNode& n) {
+    const auto* table = std::get_if<TomlNode::Table>(&n.value);
     if (!table) return n.stated == "default";
     return std::all_of(table->begin(), table->end(),
                        [](const auto& entry) { return all_default(entry.second); });
   }
 
   void tables(const Field& field, Tables& value) override {
-    Node* n = take(field.key);
+    TomlNode* n = take(field.key);
     const std::string key = join_key(stack_.back().prefix, field.key);
     if (n) nodes_[key] = n;
-    Node::List* list = n ? std::get_if<Node::List>(&n->value) : nullptr;
+    TomlNode::List* list = n ? std::get_if<TomlNode::List>(&n->value) : nullptr;
     const bool good = list && std::all_of(list->begin(), list->end(),
-                                          [](Node& item) { return item.table() != nullptr; });
+                                          [](TomlNode& item) { return item.table() != nullptr; });
     if (n && !good) return wrong(*n, key, "must be a list of tables");
     if (n) {
       value.clear();
@@ -231,13 +256,13 @@ class Reader final : public Fields {
   }
 
   // True if a key belongs to the kind that a lower layer had and a higher layer has changed.
-  static bool of_old_kind(const Frame& f, const std::string& key, const Node& n) {
+  static bool of_old_kind(const Frame& f, const std::string& key, const TomlNode& n) {
     if (!f.kind || n.layer >= f.kind->layer) return false;
     const std::string old = kind_at(f, n.layer);
     return old != f.choice->kind() && has_option(*f.choice, old, key);
   }
 
-  bool dropped(const Frame& f, const std::string& key, const Node& n) {
+  bool dropped(const Frame& f, const std::string& key, const TomlNode& n) {
     if (!of_old_kind(f, key, n)) return false;
     loaded_.notes.push_back(
         join_key(f.prefix, key) + " (" + origin_text(tree_, n) +
@@ -249,7 +274,7 @@ class Reader final : public Fields {
   void report_unknown() {
     const Frame& f = stack_.back();
     if (!f.node || f.unknown_kind) return;
-    std::vector<std::pair<const std::string*, const Node*>> unknown;
+    std::vector<std::pair<const std::string*, const TomlNode*>> unknown;
     for (const auto& [key, n] : *f.node->table()) {
       if (std::find(f.known.begin(), f.known.end(), key) != f.known.end()) continue;
       if (!dropped(f, key, n)) unknown.emplace_back(&key, &n);
@@ -268,7 +293,7 @@ class Reader final : public Fields {
     }
   }
 
-  void report_unknown_key(const Frame& f, const std::string& key, const Node& n,
+  void report_unknown_key(const Frame& f, const std::string& key, const TomlNode& n,
                           const std::string& owners) {
     const std::string full = join_key(f.prefix, is_bare(key) ? key : quote_text(key));
     const std::string text = place(n.layer, n.key_line, n.key_column) + full + ": unknown key";
@@ -299,30 +324,30 @@ class Reader final : public Fields {
     return text;
   }
 
-  std::string resolve(const std::string& path, const Node& n) const {
+  std::string resolve(const std::string& path, const TomlNode& n) const {
     if (path.empty()) return path;
     return (std::filesystem::path(tree_.layers[n.layer].folder) / path).lexically_normal();
   }
 
   // Each assign() returns what is wrong with the node's type, or "".
-  static std::string assign(int64_t& member, const Node& n, bool) {
+  static std::string assign(int64_t& member, const TomlNode& n, bool) {
     return take_as<int64_t>(member, n) ? "" : "must be an integer";
   }
-  static std::string assign(bool& member, const Node& n, bool) {
+  static std::string assign(bool& member, const TomlNode& n, bool) {
     return take_as<bool>(member, n) ? "" : "must be true or false";
   }
-  static std::string assign(double& member, const Node& n, bool) {
+  static std::string assign(double& member, const TomlNode& n, bool) {
     return take_as<double>(member, n) || take_as<int64_t>(member, n) ? "" : "must be a number";
   }
-  std::string assign(std::string& member, const Node& n, bool path) const {
+  std::string assign(std::string& member, const TomlNode& n, bool path) const {
     if (!take_as<std::string>(member, n)) return "must be a string";
     if (path) member = resolve(member, n);
     return "";
   }
   template <class T>
-  std::string assign(std::vector<T>& member, const Node& n, bool path) const {
+  std::string assign(std::vector<T>& member, const TomlNode& n, bool path) const {
     constexpr bool kText = std::is_same_v<T, std::string>;
-    const auto* list = std::get_if<Node::List>(&n.value);
+    const auto* list = std::get_if<TomlNode::List>(&n.value);
     std::vector<T> values(list ? list->size() : 1);
     bool good = list || (kText && std::holds_alternative<std::string>(n.value));
     for (size_t i = 0; good && i < values.size(); ++i) {
@@ -333,7 +358,7 @@ class Reader final : public Fields {
     return "";
   }
   template <class T, class M>
-  static bool take_as(M& member, const Node& n) {
+  static bool take_as(M& member, const TomlNode& n) {
     const T* v = std::get_if<T>(&n.value);
     if (v) member = static_cast<M>(*v);
     return v != nullptr;
@@ -343,13 +368,13 @@ class Reader final : public Fields {
   LoadedConfig& loaded_;
   std::vector<std::string>& errors_;
   std::vector<Frame> stack_;
-  std::map<std::string, const Node*> nodes_;
+  std::map<std::string, const TomlNode*> nodes_;
   Doubts doubts_;
 };
 
 }  // namespace
 
-std::string origin_text(const Tree& tree, const Node& node) {
+std::string origin_text(const Tree& tree, const TomlNode& node) {
   if (!node.stated.empty()) return node.stated;
   const std::string& name = tree.layers[node.layer].name;
   return node.line > 0 ? name + ":" + std::to_string(node.line) : name;

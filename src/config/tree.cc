@@ -77,7 +77,7 @@ class Scanner {
 
 }  // namespace
 
-void merge(Node& below, Node above) {
+void merge(TomlNode& below, TomlNode above) {
   if (below.table() && above.table()) {
     for (auto& [key, node] : *above.table()) {
       const auto [it, fresh] = below.table()->try_emplace(key);

@@ -18,9 +18,9 @@ struct Layer {
   std::string folder;  // absolute; where relative paths written in this layer start
 };
 
-struct Node {
-  using Table = std::map<std::string, Node>;
-  using List = std::vector<Node>;
+struct TomlNode {
+  using Table = std::map<std::string, TomlNode>;
+  using List = std::vector<TomlNode>;
   // A date or time is monostate: no key takes one.
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Table> value = {};
   int layer = 0;                     // index into Tree::layers; of a merged table the highest
@@ -35,11 +35,11 @@ struct Node {
 
 struct Tree {
   std::vector<Layer> layers;  // lowest first
-  Node root{Node::Table{}};
+  TomlNode root{TomlNode::Table{}};
 };
 
 // Lays `above` over `below`: tables are merged, anything else is replaced.
-void merge(Node& below, Node above);
+void merge(TomlNode& below, TomlNode above);
 
 constexpr size_t kMostConfigBytes = 1 << 20;
 constexpr size_t kMostLineBytes = 64 << 10;

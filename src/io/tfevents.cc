@@ -83,6 +83,12 @@ std::string frame_event_record(std::string_view event) {
   return out;
 }
 
+bool sound_event_length(std::string_view bytes) {
+  std::string checksum;
+  append_bytes(checksum, masked_crc(bytes.substr(0, 8)));
+  return bytes.substr(8) == checksum;
+}
+
 EventWriter::EventWriter(Fs& fs, const std::string& folder, double wall_time,
                          const std::string& host)
     : last_flush_(wall_time) {

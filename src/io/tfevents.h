@@ -46,5 +46,7 @@ class EventWriter {
 
 // A record as it lies in the file.
 std::string frame_event_record(std::string_view event);
+// Whether the first 12 bytes of a record, its length and the checksum of that, fit each other.
+bool sound_event_length(std::string_view bytes);
 
 }  // namespace keel

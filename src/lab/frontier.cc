@@ -72,7 +72,9 @@ Observation first_crossing(const Curve& curve, double from, double bound) {
 ArmOutcomes::ArmOutcomes(std::span<const Outcome> outcomes, const LossScale& scale,
                          const VerdictConfig& config, Labelling labelling)
     : scale_(scale) {
-  if (outcomes.empty()) throw DataError("frontier: an arm has no outcome");
+  if (std::all_of(outcomes.begin(), outcomes.end(), [](const Outcome& o) { return o.refining; })) {
+    throw DataError("frontier: an arm has no outcome");
+  }
   if (!std::isfinite(scale.initial_loss) || !(scale.unigram_entropy > 0) ||
       !std::isfinite(scale.unigram_entropy)) {
     throw DataError(
@@ -80,13 +82,14 @@ ArmOutcomes::ArmOutcomes(std::span<const Outcome> outcomes, const LossScale& sca
                     "the first above 0",
                     scale.unigram_entropy, scale.initial_loss));
   }
-  std::set<double> rates;
+  std::set<double> rates, refining;
   std::set<int64_t> seeds;
   for (const Outcome& o : outcomes) {
     if (!std::isfinite(o.log_rate)) {
       throw DataError(fmt::format("frontier: seed {} has the log rate {}", o.seed, o.log_rate));
     }
     rates.insert(o.log_rate);
+    if (o.refining) refining.insert(o.log_rate);
     seeds.insert(o.seed);
   }
   log_rates_.assign(rates.begin(), rates.end());
@@ -107,7 +110,7 @@ ArmOutcomes::ArmOutcomes(std::span<const Outcome> outcomes, const LossScale& sca
   }
   best_loss_ = kInfinity;
   for (size_t r = 0; r < log_rates_.size(); ++r) {
-    if (mean_loss(r) >= best_loss_) continue;
+    if (mean_loss(r) >= best_loss_ || refining.contains(log_rates_[r])) continue;
     best_loss_ = mean_loss(r);
     best_rate_ = r;
   }
@@ -149,9 +152,20 @@ bool ArmOutcomes::fails_somewhere() const {
       [](const RateSummary& r) { return r.share_diverged + r.share_not_training > 0; });
 }
 
+bool ArmOutcomes::trains_somewhere() const {
+  return std::any_of(cells_.begin(), cells_.end(),
+                     [](const Cell& c) { return c.loss && !c.diverged; });
+}
+
 std::vector<Observation> training_crossings(const ArmOutcomes& outcomes, size_t arm) {
   std::vector<Observation> crossings;
   crossings.reserve(outcomes.seeds().size());
+  if (!outcomes.trains_somewhere()) {
+    for (const int64_t seed : outcomes.seeds()) {
+      crossings.push_back({arm, seed, -kInfinity, outcomes.log_rates().front()});
+    }
+    return crossings;
+  }
   const double best = outcomes.log_rates()[outcomes.best_rate()];
   for (size_t s = 0; s < outcomes.seeds().size(); ++s) {
     Observation o = first_crossing(curve_of_seed(outcomes, s), best, outcomes.bound());
@@ -164,6 +178,7 @@ std::vector<Observation> training_crossings(const ArmOutcomes& outcomes, size_t 
 }
 
 Observation mean_training_crossing(const ArmOutcomes& outcomes, size_t arm) {
+  if (!outcomes.trains_somewhere()) return {arm, -1, -kInfinity, outcomes.log_rates().front()};
   const double best = outcomes.log_rates()[outcomes.best_rate()];
   Observation o = first_crossing(curve_of_mean(outcomes), best, outcomes.bound());
   o.arm = arm;
@@ -178,7 +193,9 @@ std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t a
     Observation o{arm, outcomes.seeds()[s], -kInfinity, kInfinity};
     for (size_t r = 0; r < outcomes.log_rates().size() && std::isinf(o.high); ++r) {
       if (!outcomes.loss(r, s)) continue;
-      (outcomes.diverged(r, s) ? o.high : o.low) = outcomes.log_rates()[r];
+      const bool lost = outcomes.diverged(r, s);
+      if (lost && r < outcomes.best_rate()) continue;
+      (lost ? o.high : o.low) = outcomes.log_rates()[r];
     }
     bounds.push_back(o);
   }
@@ -187,9 +204,11 @@ std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t a
 
 Observation common_divergence_bounds(const ArmOutcomes& outcomes, size_t arm) {
   Observation o{arm, -1, -kInfinity, kInfinity};
-  for (const RateSummary& r : outcomes.summary()) {
-    (r.share_diverged > 0 ? o.high : o.low) = r.log_rate;
-    if (r.share_diverged > 0) break;
+  const std::vector<RateSummary> rates = outcomes.summary();
+  for (size_t r = 0; r < rates.size() && std::isinf(o.high); ++r) {
+    const bool lost = rates[r].share_diverged > 0;
+    if (lost && r < outcomes.best_rate()) continue;
+    (lost ? o.high : o.low) = rates[r].log_rate;
   }
   return o;
 }
@@ -216,7 +235,7 @@ Frontiers find_frontiers(std::span<const ArmOutcomes> arms, double level) {
   Frontiers all;
   std::vector<Observation> training, divergence;
   for (size_t a = 0; a < arms.size(); ++a) {
-    if (arms[a].scale().initial_loss <= arms[a].bound()) {
+    if (arms[a].trains_somewhere() && arms[a].scale().initial_loss <= arms[a].bound()) {
       throw DataError(
           fmt::format("frontier: arm {}: the initial loss {:.4g} is not above {:.4g}, "
                       "the bound of what trains",

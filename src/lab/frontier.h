@@ -21,6 +21,8 @@ struct Outcome {
   int64_t seed = 0;
   double loss = 0;                           // final validation loss; not looked at where diverged
   std::array<bool, kLabellings> diverged{};  // judge_run's verdict under each labelling
+  // At a rate that this arm does not share with the others: never its best rate.
+  bool refining = false;
 };
 
 // What all outcomes of an arm share, in nats.
@@ -39,8 +41,8 @@ struct RateSummary {
 // The outcomes of an arm on its grid, under one labelling.
 class ArmOutcomes {
  public:
-  // DataError: no outcome, a rate, seed twice, a loss that is not finite where the run did not
-  // diverge, a rate or a scale that is not finite.
+  // DataError: no outcome on the common grid, a rate, seed twice, a loss that is not finite where
+  // the run did not diverge, a rate or a scale that is not finite.
   ArmOutcomes(std::span<const Outcome> outcomes, const LossScale& scale,
               const VerdictConfig& config, Labelling labelling);
 
@@ -51,7 +53,7 @@ class ArmOutcomes {
   bool diverged(size_t rate, size_t seed) const { return cell(rate, seed).diverged; }
   double mean_loss(size_t rate) const;
 
-  size_t best_rate() const { return best_rate_; }  // index of the lowest mean over seeds
+  size_t best_rate() const { return best_rate_; }  // of the common grid: lowest mean over seeds
   double best_loss() const { return best_loss_; }  // that mean: L*
   double bound() const { return bound_; }          // above it a run does not train
   const LossScale& scale() const { return scale_; }
@@ -59,6 +61,8 @@ class ArmOutcomes {
   // The grid needs no further rate on that side.
   bool best_is_inside() const { return best_rate_ > 0 && best_rate_ + 1 < log_rates_.size(); }
   bool fails_somewhere() const;
+  // False where every trial diverged: nothing is known but that the frontier is below the grid.
+  bool trains_somewhere() const;
 
  private:
   struct Cell {
@@ -76,8 +80,10 @@ class ArmOutcomes {
 };
 
 // Training frontier, per seed: the first crossing of the bound above the best rate, interpolated in
-// log rate; beyond the last rate where there is none, below the best rate where that one fails.
-// Divergence frontier, per seed: (the last rate below which all pass, the first that diverged].
+// log rate; beyond the last rate where there is none, below the best rate where that one fails;
+// below the first rate where all diverged.
+// Divergence frontier, per seed: (the last rate that passed before it, the first from the best rate
+// upwards that diverged].
 std::vector<Observation> training_crossings(const ArmOutcomes& outcomes, size_t arm);
 std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t arm);
 // The same of the mean over seeds, and of all seeds together (any that diverges); seed -1.

@@ -28,36 +28,6 @@ void search(const std::string& folder, int depth, std::vector<std::string>& foun
   }
 }
 
-struct Column {
-  std::string title;
-  bool right = true;  // numbers
-};
-
-// Cells padded to the width of their column, two spaces between; no blanks at the end of a line.
-std::string aligned(const std::vector<Column>& columns,
-                    const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (size_t c = 0; c < columns.size(); ++c) {
-    size_t width = columns[c].title.size();
-    for (const auto& row : rows) width = std::max(width, row[c].size());
-    widths.push_back(width);
-  }
-  std::string out;
-  const auto line = [&](const auto& cell) {
-    std::string text;
-    for (size_t c = 0; c < columns.size(); ++c) {
-      if (c > 0) text += "  ";
-      text += columns[c].right ? fmt::format("{:>{}}", cell(c), widths[c])
-                               : fmt::format("{:<{}}", cell(c), widths[c]);
-    }
-    text.erase(text.find_last_not_of(' ') + 1);
-    out += text + "\n";
-  };
-  line([&](size_t c) -> const std::string& { return columns[c].title; });
-  for (const auto& row : rows) line([&](size_t c) -> const std::string& { return row[c]; });
-  return out;
-}
-
 std::string loss_text(double loss) {
   return std::isfinite(loss) ? fmt::format("{:.4f}", loss) : "-";
 }
@@ -95,14 +65,14 @@ std::string runs_table(std::span<const RunSummary> runs) {
                     loss_text(run.val_loss), loss_text(run.train_loss),
                     short_count(run.tokens_per_second)});
   }
-  return aligned({{"run", false},
-                  {"state", false},
-                  {"steps"},
-                  {"tokens"},
-                  {"val_loss"},
-                  {"train_loss"},
-                  {"tok/s"}},
-                 rows);
+  return aligned_table({{"run", false},
+                        {"state", false},
+                        {"steps"},
+                        {"tokens"},
+                        {"val_loss"},
+                        {"train_loss"},
+                        {"tok/s"}},
+                       rows);
 }
 
 Json runs_json(std::span<const RunSummary> runs) {
@@ -142,14 +112,14 @@ std::string compare_table(std::span<const RunData> runs) {
   if (runs.size() < 2) return table;
   const std::vector<ConfigRow> differences = config_differences(runs);
   if (differences.empty()) return table + "\nthe configs are equal\n";
-  std::vector<Column> columns = {{"key", false}};
+  std::vector<TableColumn> columns = {{"key", false}};
   for (const RunData& run : runs) columns.push_back({run.name, false});
   std::vector<std::vector<std::string>> rows;
   for (const ConfigRow& row : differences) {
     rows.push_back({row.key});
     for (const std::string& value : row.values) rows.back().push_back(value.empty() ? "-" : value);
   }
-  return table + "\n" + aligned(columns, rows);
+  return table + "\n" + aligned_table(columns, rows);
 }
 
 Json compare_json(std::span<const RunData> runs) {

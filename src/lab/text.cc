@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -130,6 +131,30 @@ std::string valid_utf8(std::string_view text) {
       text.remove_prefix(length);
     }
   }
+  return out;
+}
+
+std::string aligned_table(const std::vector<TableColumn>& columns,
+                          const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (size_t c = 0; c < columns.size(); ++c) {
+    size_t width = columns[c].title.size();
+    for (const auto& row : rows) width = std::max(width, row[c].size());
+    widths.push_back(width);
+  }
+  std::string out;
+  const auto line = [&](const auto& cell) {
+    std::string text;
+    for (size_t c = 0; c < columns.size(); ++c) {
+      if (c > 0) text += "  ";
+      text += columns[c].right ? fmt::format("{:>{}}", cell(c), widths[c])
+                               : fmt::format("{:<{}}", cell(c), widths[c]);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out += text + "\n";
+  };
+  line([&](size_t c) -> const std::string& { return columns[c].title; });
+  for (const auto& row : rows) line([&](size_t c) -> const std::string& { return row[c]; });
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keel {
 
@@ -22,5 +23,13 @@ std::string html_escape(std::string_view text);
 std::string script_json(std::string_view json);
 // `text` with every byte that is not part of well-formed UTF-8 (RFC 3629) replaced by U+FFFD.
 std::string valid_utf8(std::string_view text);
+
+struct TableColumn {
+  std::string title;
+  bool right = true;  // where its cells stand
+};
+// Cells padded to the width of their column, two spaces between; no blanks at the end of a line.
+std::string aligned_table(const std::vector<TableColumn>& columns,
+                          const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace keel

@@ -199,4 +199,9 @@ double file_time(const std::string& path) {
   return static_cast<double>(s.st_mtim.tv_sec) + 1e-9 * static_cast<double>(s.st_mtim.tv_nsec);
 }
 
+int64_t process_bytes(const char* field) {
+  const std::string kib = value_of(system_text("/proc/self/status"), field);
+  return std::strtoll(kib.c_str(), nullptr, 10) * 1024;
+}
+
 }  // namespace keel

@@ -29,6 +29,9 @@ uint64_t memory_available_bytes();
 // What the control groups leave that `groups` (the text of /proc/self/cgroup) names, from the
 // process's own up to the root; `folder` is where they are mounted. UINT64_MAX without a limit.
 uint64_t memory_left_in_groups(const std::string& groups, const std::string& folder);
+// A field of /proc/self/status in bytes, such as "VmHWM" (the most that was ever resident) and
+// "VmRSS"; 0 where the system does not say.
+int64_t process_bytes(const char* field);
 // Seconds since 1970.
 double unix_time();
 // When a file or folder was last changed, in seconds since 1970; now where nobody says.

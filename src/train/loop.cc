@@ -258,6 +258,12 @@ RunOutcome RunLoop::diverged() {
   return outcome(RunEnd::kDiverged, lost_);
 }
 
+RunOutcome RunLoop::ended_by_observer() {
+  end_save(true);
+  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "stop", given_up_); });
+  return outcome(RunEnd::kEarly, given_up_);
+}
+
 // What is due after a step, or was asked for; a stop ends it.
 void RunLoop::between_steps() {
   const RunConfig& c = trainer_.config();
@@ -273,6 +279,13 @@ bool RunLoop::lost_progress() const {
   return patience > 0 && progress_.evaluations_since >= patience;
 }
 
+void RunLoop::measure_start() {
+  const RunConfig& c = trainer_.config();
+  if (trainer_.steps_done() > 0 || c.log.probes == 0 || requests_.stop_wanted()) return;
+  const StartMeasures start = trainer_.measure_start();
+  tell([&](Observer& o) { o.on_start(trainer_, start); });
+}
+
 RunOutcome RunLoop::run() {
   const RunConfig& c = trainer_.config();
   RunEnd end = RunEnd::kFinished;
@@ -280,13 +293,15 @@ RunOutcome RunLoop::run() {
   // What a stop request cut off after the last step of a resumed run.
   if (trainer_.steps_done() > 0 && trainer_.steps_done() < c.train.steps) between_steps();
   if (lost_progress()) end = RunEnd::kEarly;
+  measure_start();
   while (end == RunEnd::kFinished && trainer_.steps_done() < c.train.steps) {
     if (!requests_.stop_wanted()) {
-      if (one_step())
-        between_steps();
-      else
+      if (!one_step())
         lost_ = nonfinite_reason(last_);
+      else if (given_up_.empty())
+        between_steps();
       if (!lost_.empty()) return diverged();
+      if (!given_up_.empty()) return ended_by_observer();
     }
     if (requests_.stop_wanted()) {
       end = RunEnd::kStopped;
@@ -297,7 +312,11 @@ RunOutcome RunLoop::run() {
   if (end != RunEnd::kStopped) evaluate();
   if (!evaluated()) end = RunEnd::kStopped;
   if (end != RunEnd::kStopped && !requests_.stop_wanted() && last_.step > 0) sample();
-  last_save();
+  if (unsaved_ && end != RunEnd::kStopped) {
+    end_save(true);
+  } else {
+    last_save();
+  }
   if (!lost_.empty()) return diverged();
   if (end == RunEnd::kStopped) reason = requests_.reason();
   if (end == RunEnd::kEarly) {

@@ -18,7 +18,7 @@ enum class RunEnd : uint8_t {
   kFinished,
   kStopped,   // asked to; everything is saved
   kDiverged,  // a loss or gradient that is not finite
-  kEarly,     // stop.patience evaluations without a better validation loss
+  kEarly,     // stop.patience evaluations without a better validation loss, or given up
 };
 
 struct RunOutcome {
@@ -41,8 +41,16 @@ class RunLoop {
   // says; the run can then be resumed from the last.
   RunOutcome run();
 
+  // Before run(): no checkpoint of the end, for a run that nobody will go on with. One that is
+  // asked to stop is saved nevertheless.
+  void leave_unsaved() { unsaved_ = true; }
+  // For observers, in a step: the run is lost and ends after it, as kEarly with this reason,
+  // without another evaluation or checkpoint.
+  void give_up(std::string reason) { given_up_ = std::move(reason); }
+
  private:
   void read_past();
+  void measure_start();
   bool one_step();
   void between_steps();
   void note_loss(double loss);
@@ -60,6 +68,7 @@ class RunLoop {
   bool lost_progress() const;
   RunOutcome outcome(RunEnd end, std::string reason) const;
   RunOutcome diverged();
+  RunOutcome ended_by_observer();
   bool evaluated() const;
   void keep_time_back();
   template <class F>
@@ -85,6 +94,8 @@ class RunLoop {
   EvaluationProgress progress_;
   int64_t evaluated_at_ = -1, sampled_at_ = -1, saved_at_ = -1;
   bool ending_ = false;  // no later step will save
+  bool unsaved_ = false;
+  std::string given_up_;
 };
 
 }  // namespace keel

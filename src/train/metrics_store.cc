@@ -1,12 +1,12 @@
 #include "train/metrics_store.h"
 
 #include <fmt/format.h>
-#include <sqlite3.h>
 
 #include <cmath>
 #include <utility>
 
 #include "core/error.h"
+#include "io/database.h"
 
 namespace keel {
 namespace {
@@ -27,114 +27,18 @@ CREATE TABLE events(id INTEGER PRIMARY KEY, step INTEGER NOT NULL, time REAL NOT
 PRAGMA user_version = 1;
 )";
 
-// Of the last failure, for what can be told by it alone.
-thread_local int last_code = SQLITE_OK;
-
-struct CloseDb {
-  void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
-};
-struct Finalize {
-  void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
-};
-
-// One database; every call throws DataError with the path and SQLite's reason.
-class Database {
- public:
-  Database(const std::string& file, int flags, std::string path) : path_(std::move(path)) {
-    sqlite3* db = nullptr;
-    const int rc = sqlite3_open_v2(file.c_str(), &db, flags, nullptr);
-    db_.reset(db);
-    if (rc != SQLITE_OK) fail();
-    sqlite3_busy_timeout(db, 1000);
-  }
-  [[noreturn]] void fail() const {
-    last_code = sqlite3_errcode(db_.get()) & 0xff;
-    throw DataError(fmt::format("{}: metrics store: {}", path_, sqlite3_errmsg(db_.get())));
-  }
-  void run(const char* sql) {
-    if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
-  }
-  sqlite3* get() const { return db_.get(); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  std::unique_ptr<sqlite3, CloseDb> db_;
-};
-
-// A prepared statement that is used many times: bind in order, then step.
-class Statement {
- public:
-  Statement(const Database& db, const char* sql) : db_(db) {
-    sqlite3_stmt* s = nullptr;
-    if (sqlite3_prepare_v3(db.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, nullptr) !=
-        SQLITE_OK) {
-      db.fail();
-    }
-    statement_.reset(s);
-  }
-  Statement& bind(int64_t v) { return check(sqlite3_bind_int64(get(), ++bound_, v)); }
-  Statement& bind(std::string_view v) {
-    return check(
-        sqlite3_bind_text64(get(), ++bound_, v.data(), v.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
-  }
-  // SQLite has no NaN; what is not finite is stored as text.
-  Statement& bind(double v) {
-    if (std::isnan(v)) return bind(std::string_view("nan"));
-    if (std::isinf(v)) return bind(std::string_view(v > 0 ? "inf" : "-inf"));
-    return check(sqlite3_bind_double(get(), ++bound_, v));
-  }
-  bool step() {
-    const int rc = sqlite3_step(get());
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) db_.fail();
-    return rc == SQLITE_ROW;
-  }
-  void run() {
-    step();
-    sqlite3_reset(get());
-    bound_ = 0;
-  }
-  int64_t integer(int column) { return sqlite3_column_int64(get(), column); }
-  std::string text(int column) {
-    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(get(), column));
-    return {bytes, static_cast<size_t>(sqlite3_column_bytes(get(), column))};
-  }
-  double number(int column) {
-    if (sqlite3_column_type(get(), column) != SQLITE_TEXT) {
-      return sqlite3_column_double(get(), column);
-    }
-    const std::string word = text(column);
-    return word == "nan" ? NAN : word == "inf" ? INFINITY : -INFINITY;
-  }
-
- private:
-  sqlite3_stmt* get() const { return statement_.get(); }
-  Statement& check(int rc) {
-    if (rc != SQLITE_OK) db_.fail();
-    return *this;
-  }
-  const Database& db_;
-  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
-  int bound_ = 0;
-};
-
-int64_t read_version(const Database& db) {
-  Statement version(db, "PRAGMA user_version");
-  version.step();
-  return version.integer(0);
-}
+constexpr const char* kWhat = "metrics store";
 
 void check_version(const Database& db) {
-  if (const int64_t v = read_version(db); v != kSchemaVersion) {
-    throw DataError(fmt::format("{}: metrics store: schema {}, this program reads {}", db.path(), v,
-                                kSchemaVersion));
+  if (const int64_t v = db.pragma("user_version"); v != kSchemaVersion) {
+    db.fail(fmt::format("schema {}, this program reads {}", v, kSchemaVersion));
   }
 }
 
 Database open_for_writing(const std::string& path) {
-  Database db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, path);
+  Database db(path, kWhat, DatabaseUse::kWrite);
   db.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-  if (read_version(db) == 0) db.run(fmt::format("BEGIN;{}COMMIT;", kSchema).c_str());
+  if (db.pragma("user_version") == 0) db.run(fmt::format("BEGIN;{}COMMIT;", kSchema).c_str());
   check_version(db);
   return db;
 }
@@ -142,19 +46,14 @@ Database open_for_writing(const std::string& path) {
 // A WAL store in a folder that cannot be written has no place for its shared memory; when nobody
 // has it open it can be read as it lies.
 Database open_for_reading(const std::string& path) {
-  Database db(path, SQLITE_OPEN_READONLY, path);
+  Database db(path, kWhat, DatabaseUse::kRead);
   try {
     check_version(db);
     return db;
   } catch (const DataError&) {
-    const int primary = sqlite3_errcode(db.get()) & 0xff;
-    if (primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY) throw;
+    if (last_database_failure() != DatabaseFailure::kNoPlace) throw;
   }
-  std::string uri = "file:";
-  for (const char c : path) {
-    uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
-  }
-  Database still(uri + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, path);
+  Database still(path, kWhat, DatabaseUse::kReadAsItLies);
   check_version(still);
   return still;
 }
@@ -166,16 +65,16 @@ struct MetricsWriter::Impl {
   struct Store {
     explicit Store(const std::string& path) : db(open_for_writing(path)) {}
     ~Store() {
-      if (in_transaction) sqlite3_exec(db.get(), "COMMIT", nullptr, nullptr, nullptr);
+      try {
+        commit();
+      } catch (const DataError&) {
+        // What was not committed is not in the store.
+      }
     }
 
     void begin() {
       if (!in_transaction) db.run("BEGIN IMMEDIATE");
       in_transaction = true;
-    }
-    void roll_back() {
-      sqlite3_exec(db.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-      in_transaction = false;
     }
     void commit() {
       if (in_transaction) db.run("COMMIT");
@@ -207,13 +106,13 @@ struct MetricsWriter::Impl {
       f(*store);
     } catch (const DataError& e) {
       failed(e);
-      store->roll_back();
+      store->in_transaction = false;
       store.reset();
     }
   }
   void failed(const DataError& e) {
     failure = e.what();
-    no_space = last_code == SQLITE_FULL || last_code == SQLITE_IOERR;
+    no_space = last_database_failure() == DatabaseFailure::kNoSpace;
   }
   template <class F>
   void insert(F f) {
@@ -350,7 +249,5 @@ std::map<std::string, std::string> MetricsReader::meta() const {
   while (s.step()) out[s.text(0)] = s.text(1);
   return out;
 }
-
-std::string sqlite_version() { return sqlite3_libversion(); }
 
 }  // namespace keel

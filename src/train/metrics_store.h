@@ -86,7 +86,4 @@ class MetricsReader {
   std::unique_ptr<Impl> impl_;
 };
 
-// Version of the SQLite library in use.
-std::string sqlite_version();
-
 }  // namespace keel

@@ -61,28 +61,31 @@ bool was_locked(Fs& fs, const std::string& run) {
 
 }  // namespace
 
-RunLock::RunLock(const std::string& run) {
-  const std::string path = join_path(run, "lock");
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw IoError(fmt::format("{}: cannot open: {}", path, strerror(errno)));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+int lock_folder(const std::string& folder, std::string_view what) {
+  const std::string path = join_path(folder, "lock");
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) throw IoError(fmt::format("{}: cannot open: {}", path, strerror(errno)));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
-    ::close(std::exchange(fd_, -1));
+    ::close(fd);
     if (error != EWOULDBLOCK) {
       throw IoError(fmt::format("{}: cannot lock: {}", path, strerror(error)));
     }
     std::string owner = real_fs().read_file(path, 4096);
     if (owner.empty()) owner = "another process";
-    throw ConfigError(fmt::format("run {} is in use by {}", run, owner));
+    throw ConfigError(fmt::format("{} {} is in use by {}", what, folder, owner));
   }
   const std::string owner = fmt::format("process {} on host {}", ::getpid(), host_name());
-  if (::ftruncate(fd_, 0) != 0 ||
-      ::pwrite(fd_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size())) {
+  if (::ftruncate(fd, 0) != 0 ||
+      ::pwrite(fd, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size())) {
     const int error = errno;
-    ::close(std::exchange(fd_, -1));
+    ::close(fd);
     throw IoError(fmt::format("{}: cannot write: {}", path, strerror(error)));
   }
+  return fd;
 }
+
+RunLock::RunLock(const std::string& run) : fd_(lock_folder(run, "run")) {}
 
 RunLock::~RunLock() {
   if (fd_ >= 0) ::close(fd_);

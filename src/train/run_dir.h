@@ -13,6 +13,10 @@
 
 namespace keel {
 
+// Takes the flock of FOLDER/lock, held until the file whose number it returns is closed, by its end
+// at the latest. ConfigError "WHAT FOLDER is in use by process PID on host HOST", IoError.
+int lock_folder(const std::string& folder, std::string_view what);
+
 // The lock of a run: flock on RUN/lock, so that a process that dies gives it up. The file's text
 // (pid and host) is for the message only.
 class RunLock {

@@ -185,8 +185,8 @@ TEST(Look, Plan) {
   const Outcome o = keel({"plan", small.file("run.toml"), "--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops_per_token",
-                                               "flops_per_update", "checkpoint_copy_bytes"}));
+  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops", "flops_per_update",
+                                               "checkpoint_copy_bytes"}));
   EXPECT_EQ(keys(j.at("bytes")), (std::vector<std::string>{"weights", "gradients", "optimizer",
                                                            "activations", "total"}));
   EXPECT_EQ(j.at("bytes").at("weights").as_int(), 4 * j.at("parameters").as_int());
@@ -211,6 +211,35 @@ TEST(Look, Bench) {
   EXPECT_LE(ms.at("median").as_double(), ms.at("p90").as_double());
   EXPECT_GT(j.at("peak_rss_bytes").as_int(), 1 << 20);
   EXPECT_FALSE(real_fs().exists(small.file("runs")));
+}
+
+TEST(Look, BenchAgainstTheSameConfigWithOtherSettings) {
+  const SmallRun small;
+  const std::vector<std::string> bench = {"bench", small.file("run.toml"), "--steps", "6"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = bench;
+    all.insert(all.end(), more.begin(), more.end());
+    return keel(all, in(small.path()));
+  };
+  const Outcome o = with({"--set", "model.layers=3", "--against", "", "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = last_json(o);
+  EXPECT_EQ(keys(j), (std::vector<std::string>{"step_ratio", "step_ms_pairs", "here", "against"}));
+  EXPECT_EQ(j.at("step_ms_pairs").as_array().size(), 6u);
+  const Json &here = j.at("here"), &there = j.at("against");
+  EXPECT_EQ(keys(here),
+            (std::vector<std::string>{"step_ms", "parameters", "planned_bytes", "flops"}));
+  for (const char* key : {"parameters", "planned_bytes", "flops"}) {
+    EXPECT_GT(here.at(key).as_double(), there.at(key).as_double()) << key;
+  }
+  const Outcome text = with({"--against", "model.layers=3"});
+  EXPECT_EQ(text.out.substr(0, 14), "step          ") << text.out;
+  EXPECT_NE(text.out.find("x (middle half of 6 pairs "), std::string::npos) << text.out;
+  const Outcome threads = with({"--set", "train.threads=1", "--against", "train.threads=2"});
+  EXPECT_EQ(threads.code, 2);
+  EXPECT_NE(threads.err.find("--against: train.threads is 2 there and 1 here, it must be the same"),
+            std::string::npos)
+      << threads.err;
 }
 
 TEST(Look, ConfigOfAFileAndOfARun) {

@@ -115,18 +115,22 @@ TEST(TrainingFrontier, MovesWithTheLabelling) {
 TEST(DivergenceFrontier, IsAnIntervalBetweenTwoRates) {
   const ArmOutcomes arm = arm_of({{2.5, 2.0, 2.9, kLost},  // does not train at 2: no divergence
                                   {2.5, 2.0, kLost, 2.0},  // the first failure counts
-                                  {kLost, 2.0, 2.0, 2.0},  // fails at once
+                                  {kLost, 2.0, 2.0, 2.0},  // below the best rate
                                   {2.5, 2.0, -1, kLost},   // a missing trial widens it
                                   {2.5, 2.0, 2.0, 2.0}});  // never fails
   const auto bounds = divergence_bounds(arm, 0);
   const std::vector<std::pair<double, double>> wanted{
-      {2, 3}, {1, 2}, {-INFINITY, 0}, {1, 3}, {3, INFINITY}};
+      {2, 3}, {1, 2}, {3, INFINITY}, {1, 3}, {3, INFINITY}};
   ASSERT_EQ(bounds.size(), wanted.size());
   for (size_t s = 0; s < wanted.size(); ++s) {
     EXPECT_EQ(bounds[s].low, wanted[s].first) << s;
     EXPECT_EQ(bounds[s].high, wanted[s].second) << s;
   }
-  EXPECT_EQ(common_divergence_bounds(arm, 0).high, 0);
+  const Observation common = common_divergence_bounds(arm, 0);
+  EXPECT_EQ(common.low, 1);
+  EXPECT_EQ(common.high, 2);
+  const ArmOutcomes at_best = arm_of({{2.5, kLost, 2.5}, {2.5, 1.0, 2.5}, {2.5, 1.0, 2.5}});
+  EXPECT_EQ(divergence_bounds(at_best, 0)[0].high, 1) << "at the best rate it counts";
   const Observation of_all = common_divergence_bounds(arm_of({{2, 2, kLost}, {2, 2, 2}}), 0);
   EXPECT_EQ(of_all.low, 1);
   EXPECT_EQ(of_all.high, 2);
@@ -203,6 +207,37 @@ TEST(LrSensitivity, IsTheMeanExcessOverTheRange) {
   expect_error<DataError>("learning-rate sensitivity: seed 10 has no trial at rate 2.71828", [] {
     lr_sensitivity(arm_of({{2, -1}, {2, 2}}), 0, 1);
   });
+}
+
+TEST(ArmOutcomes, WhereAllDivergeTheFrontierIsBelowTheGrid) {
+  const ArmOutcomes lost = arm_of({{kLost, kLost}, {kLost, kLost}});
+  EXPECT_FALSE(lost.trains_somewhere());
+  EXPECT_TRUE(arm_of({{2.0, kLost}}).trains_somewhere());
+  const std::vector<Observation> crossings = training_crossings(lost, 1);
+  ASSERT_EQ(crossings.size(), 2u);
+  EXPECT_EQ(crossings[1].arm, 1u);
+  EXPECT_EQ(crossings[1].seed, 11);
+  EXPECT_TRUE(std::isinf(crossings[1].low));
+  EXPECT_EQ(crossings[1].high, 0);
+  EXPECT_TRUE(std::isinf(mean_training_crossing(lost, 0).low));
+  // Beside an arm that trains.
+  const std::vector<ArmOutcomes> arms{lost, arm_of({{2.5, 2.0, 2.4}, {2.5, 2.0, 2.5}})};
+  const Frontiers f = find_frontiers(arms);
+  EXPECT_EQ(f.arms[0].training.censored, Censored::kLeft);
+  EXPECT_EQ(f.arms[0].training.value, 0);
+  EXPECT_EQ(f.arms[1].training.censored, Censored::kNone);
+}
+
+TEST(ArmOutcomes, ARateThatRefinesIsNeverTheBest) {
+  std::vector<Outcome> outcomes = table({{2.5, 2.0, 2.4}});
+  outcomes.push_back({1.5, 10, 1.9, {}, true});
+  const ArmOutcomes arm(outcomes, kScale, {}, Labelling::kStated);
+  EXPECT_EQ(arm.best_loss(), 2.0);
+  EXPECT_EQ(arm.best_rate(), 1u);
+  EXPECT_EQ(arm.log_rates().size(), 4u);
+  outcomes = {{1.5, 10, 1.9, {}, true}};
+  expect_error<DataError>("frontier: an arm has no outcome",
+                          [&] { ArmOutcomes(outcomes, kScale, {}, Labelling::kStated); });
 }
 
 }  // namespace

@@ -75,8 +75,7 @@ std::vector<double> holm_adjusted(std::span<const double> p) {
   return adjusted;
 }
 
-std::vector<JudgedContrast> judge_contrasts(const ArmModel& model,
-                                            std::span<const Contrast> contrasts, double margin,
+std::vector<JudgedContrast> judge_contrasts(std::span<const ContrastOf> contrasts, double margin,
                                             double level) {
   if (!(margin > 0)) {
     throw DataError(
@@ -86,18 +85,28 @@ std::vector<JudgedContrast> judge_contrasts(const ArmModel& model,
   std::vector<double> p;
   judged.reserve(contrasts.size());
   p.reserve(contrasts.size());
-  for (const Contrast& c : contrasts) {
+  for (const auto& [model, c] : contrasts) {
     check_contrast(c);
-    judged.push_back({c.name, model.estimate(c.weights, level), 1, std::nullopt});
+    judged.push_back({c.name, model->estimate(c.weights, level), 1, std::nullopt});
     p.push_back(std::isnan(judged.back().estimate.p) ? 1 : judged.back().estimate.p);
   }
   const std::vector<double> adjusted = holm_adjusted(p), shares = holm_levels(p, 1 - level);
   for (size_t i = 0; i < judged.size(); ++i) {
+    const auto& [model, c] = contrasts[i];
     judged[i].holm_p = adjusted[i];
-    judged[i].holm_interval = model.estimate(contrasts[i].weights, 1 - shares[i]).interval;
+    judged[i].holm_interval = model->estimate(c.weights, 1 - shares[i]).interval;
     judge(judged[i], margin);
   }
   return judged;
+}
+
+std::vector<JudgedContrast> judge_contrasts(const ArmModel& model,
+                                            std::span<const Contrast> contrasts, double margin,
+                                            double level) {
+  std::vector<ContrastOf> family;
+  family.reserve(contrasts.size());
+  for (const Contrast& c : contrasts) family.push_back({&model, c});
+  return judge_contrasts(family, margin, level);
 }
 
 bool order_holds(std::span<const JudgedContrast> by_labelling) {

@@ -44,6 +44,15 @@ std::vector<JudgedContrast> judge_contrasts(const ArmModel& model,
                                             std::span<const Contrast> contrasts, double margin,
                                             double level = 0.95);
 
+// The same where the contrasts of a family come from models of their own, as losses at rates that
+// only two arms share.
+struct ContrastOf {
+  const ArmModel* model;
+  Contrast contrast;
+};
+std::vector<JudgedContrast> judge_contrasts(std::span<const ContrastOf> contrasts, double margin,
+                                            double level = 0.95);
+
 // Whether an order may be claimed: the contrast differs in the same direction under every labelling
 // (one judged contrast each, the same contrast for the margins of VerdictConfig in turn).
 bool order_holds(std::span<const JudgedContrast> by_labelling);

@@ -22,18 +22,25 @@ struct TrialSetup {
   std::vector<std::string> rule;
   // A trainer that is not ours; empty: ours. See external.h.
   std::string command, log;
+  std::string folder;                // where the command is run
   std::vector<std::string> columns;  // "step=iter", "loss=train_loss", "val_loss=..."
   double time_limit = 0;             // seconds a trial; 0: none
   // Of an external trainer, for the rule: steps, warm-up, H1.
   int64_t steps = 0, warmup_steps = 0;
   double unigram_entropy = 0;
+  // Threads of a trial; its worker is pinned to as many cores.
+  int64_t threads = 1;
 };
 
 struct RunnerOptions {
-  std::string out;    // the folder of the store
-  int64_t jobs = 0;   // 0: as many as cores
-  bool keep = false;  // keep the run folders of trials that are done, else only their results
+  std::string out;      // the folder of the store
+  int64_t jobs = 0;     // 0: as many as cores, for trials of one thread
+  bool keep = false;    // keep the run folders of trials that are done, else only their results
+  std::string program;  // whose `sweep-worker` is started; empty: this one
 };
+
+// Trials at a time where nobody says: as many as cores, for the threads of a trial.
+int64_t default_jobs(const TrialSetup& setup);
 
 struct RunnerEnd {
   bool stopped = false;  // before its end, as asked

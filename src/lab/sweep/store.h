@@ -22,19 +22,26 @@ struct Owner {
   bool operator==(const Owner&) const = default;
 };
 Owner this_process();
+// A process of this host; none when there is none of that number, or only its remains.
+std::optional<Owner> owner_of(int64_t pid);
 // False only for a process of this host that is known to be gone.
 bool may_live(const Owner& owner);
 
 struct TrialCounts {
   int64_t trials = 0, done = 0, running = 0, failed = 0, pending = 0;  // the four sum to trials
+  int64_t duplicates = 0;  // results beyond one for each trial that is done
 };
 
 class TrialStore {
  public:
   static constexpr int64_t kMostAttempts = 2;  // of a trial that fails by itself
+  // An owner of another host, of which nothing can be known, counts as gone when it has not been
+  // heard of for so long.
+  static constexpr double kLeaseSeconds = 300;
 
-  // Opens or makes the store of `out`, a folder that exists. DataError: another version, another
-  // kind ("sweep", "frontier") or not such a file.
+  // Opens or makes the store of `out`, a folder that exists; with an empty kind only opens it,
+  // whatever its kind. DataError: another version, another kind ("sweep", "frontier") or not such a
+  // file.
   TrialStore(const std::string& out, const std::string& kind);
   ~TrialStore();
   TrialStore(const TrialStore&) = delete;
@@ -52,10 +59,15 @@ class TrialStore {
   // Gives it back unharmed, as when a stop is asked for.
   bool give_back(const std::string& id, const Owner& owner);
   void heartbeat(const std::string& id, const Owner& owner);
+  // What `owner` has, in the order of the store.
+  std::vector<std::string> held_by(const Owner& owner);
   // Failed trials to pending again, with no attempts; how many there were.
   int64_t retry_failed();
 
+  // Trials whose owner is gone count as pending.
   TrialCounts counts();
+  // Mean of the seconds of those that are done; none before the first.
+  std::optional<double> mean_seconds();
   // In the order in which they were added. Without `results` those are left out.
   std::vector<TrialRow> rows(bool results = true);
   std::optional<TrialRow> row(const std::string& id);

@@ -1,0 +1,474 @@
+#include "lab/search/analysis.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "config/text.h"
+#include "core/error.h"
+#include "lab/sweep/trial_run.h"
+
+namespace keel {
+namespace {
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return sum / static_cast<double>(values.size());
+}
+
+// What one arm of the file comes to.
+class ArmAnalysis {
+ public:
+  ArmAnalysis(const SearchReport& report, const Searched& searched, const LabelledArms& labelled,
+              size_t arm)
+      : spec_(report.spec), labelled_(labelled), arm_(arm) {
+    for (const SearchedTrial& t : searched.trials) {
+      if (t.arm == arm && t.row.result) trials_.push_back(&t);
+    }
+    result_.name = spec_.arms[arm].name;
+    result_.sets = report.arms[arm].sets;
+    const std::map<std::string, double> published = spec_.published_values();
+    const auto it = published.find(result_.name);
+    if (it != published.end()) result_.published = it->second;
+  }
+
+  ArmResult run() {
+    const std::optional<size_t> place = labelled_.place(arm_);
+    if (!place) return std::move(result_);
+    const ArmOutcomes& all = labelled_.all[*place];
+    result_.seeds = std::ssize(all.seeds());
+    add_best(labelled_.common[*place]);
+    add_frontiers(labelled_.frontiers.value().arms[*place], all);
+    add_rates(all);
+    add_trials(all);
+    add_costs();
+    add_growth(all);
+    return std::move(result_);
+  }
+
+ private:
+  double value_of(double log_rate) const { return std::exp(spec_.direction() * log_rate); }
+  // The value that a trial was run at, from the logarithm that stands for it.
+  double run_at(double log_rate) const {
+    for (const SearchedTrial* t : trials_) {
+      if (log_of(*t) == log_rate) return t->value;
+    }
+    return value_of(log_rate);
+  }
+  double log_of(const SearchedTrial& t) const { return spec_.direction() * std::log(t.value); }
+
+  void add_best(const ArmOutcomes& common) {
+    if (!common.trains_somewhere()) return;
+    result_.best_lr = run_at(common.log_rates()[common.best_rate()]);
+    const std::optional<BestRateScore> score = score_best_rate(common);
+    if (score) result_.best_loss = score->mean_loss;
+    if (!score && common.seeds().size() == 1) result_.best_loss = common.best_loss();
+    try {
+      const std::vector<double>& rates = common.log_rates();
+      result_.sensitivity = mean(lr_sensitivity(common, rates.front(), rates.back()));
+    } catch (const DataError&) {  // a trial of the grid failed by itself
+    }
+  }
+
+  void add_frontiers(const ArmFrontier& f, const ArmOutcomes& all) {
+    const double direction = spec_.direction();
+    result_.training_frontier = frontier_value(f.training, f.training_of_mean, direction);
+    result_.divergence_frontier = frontier_value(f.divergence, f.divergence_of_all, direction);
+    const bool below_grid = !all.trains_somewhere();
+    if (below_grid || !result_.best_lr || !result_.training_frontier.value) return;
+    const double factor = *result_.training_frontier.value / *result_.best_lr;
+    result_.headroom = direction > 0 ? factor : 1 / factor;
+  }
+
+  void add_rates(const ArmOutcomes& all) {
+    for (const RateSummary& r : all.summary()) {
+      result_.rates.push_back({run_at(r.log_rate), static_cast<int64_t>(r.seeds), r.mean_loss,
+                               r.share_diverged, r.share_not_training});
+    }
+    const auto by_rate = [](const ArmRate& a, const ArmRate& b) { return a.rate < b.rate; };
+    std::sort(result_.rates.begin(), result_.rates.end(), by_rate);
+  }
+
+  JudgedRun judged(const SearchedTrial& t, const ArmOutcomes& all) const {
+    const TrialResult& r = *t.row.result;
+    return judge_run(run_shape(r), r.losses, r.val_loss, all.best_loss(), spec_.rule);
+  }
+
+  void add_trials(const ArmOutcomes& all) {
+    for (const SearchedTrial* t : trials_) {
+      const JudgedRun run = judged(*t, all);
+      ArmTrial trial;
+      trial.id = t->row.plan.id;
+      trial.rate = t->value;
+      trial.seed = t->seed;
+      const bool lost = run.verdict == RunVerdict::kDiverged;
+      trial.loss = lost ? all.scale().initial_loss : t->row.result->val_loss;
+      trial.verdict = name_of(run.verdict);
+      trial.reason = run.reason;
+      trial.step = run.step;
+      trial.stopped_early = t->row.result->ended == "stopped early";
+      result_.trials.push_back(std::move(trial));
+    }
+    std::sort(result_.trials.begin(), result_.trials.end(),
+              [](const ArmTrial& a, const ArmTrial& b) {
+                return std::pair(a.rate, a.seed) < std::pair(b.rate, b.seed);
+              });
+  }
+
+  // Of a number that every trial may have, by some rule over those that do.
+  std::optional<double> number(const char* name) const {
+    std::vector<double> values;
+    for (const SearchedTrial* t : trials_) {
+      const auto it = t->row.result->numbers.find(name);
+      if (it != t->row.result->numbers.end()) values.push_back(it->second);
+    }
+    if (values.empty()) return {};
+    return mean(values);
+  }
+
+  void add_costs() {
+    std::vector<double> seconds, bytes;
+    for (const SearchedTrial* t : trials_) {
+      const TrialResult& r = *t->row.result;
+      if (r.step_seconds > 0) seconds.push_back(r.step_seconds);
+      if (r.peak_bytes > 0) bytes.push_back(static_cast<double>(r.peak_bytes));
+    }
+    if (!seconds.empty()) result_.step_seconds = median(seconds);
+    if (!bytes.empty()) result_.peak_bytes = median(bytes);
+    result_.logit_rms = number("attn_logit_rms_at_init");
+    result_.branch_rms = number("attention_rms_at_init");
+    add_update_ratio();
+  }
+
+  // Where the warm-up ends.
+  static std::optional<double> update_ratio_of(const TrialResult& r) {
+    const auto it = r.series.find("update_ratio/all");
+    if (it == r.series.end()) return {};
+    const TrialSeries& s = it->second;
+    for (size_t i = 0; i < s.steps.size(); ++i) {
+      if (s.steps[i] >= run_shape(r).warmup_steps && std::isfinite(s.values[i])) return s.values[i];
+    }
+    return {};
+  }
+
+  void add_update_ratio() {
+    if (!result_.training_frontier.value) return;
+    const double frontier = spec_.direction() * std::log(*result_.training_frontier.value);
+    std::optional<double> at;
+    for (const SearchedTrial* t : trials_) {
+      if (log_of(*t) <= frontier + 1e-9 && (!at || log_of(*t) > *at)) at = log_of(*t);
+    }
+    std::vector<double> ratios;
+    for (const SearchedTrial* t : trials_) {
+      const std::optional<double> ratio = update_ratio_of(*t->row.result);
+      if (at && log_of(*t) == *at && ratio) ratios.push_back(*ratio);
+    }
+    if (!ratios.empty()) result_.update_ratio = mean(ratios);
+  }
+
+  // A run at the best rate that trains, and the first one beyond it that does not.
+  void add_growth(const ArmOutcomes& all) {
+    const double best = all.log_rates()[all.best_rate()];
+    const SearchedTrial *healthy = nullptr, *failing = nullptr;
+    for (const SearchedTrial* t : trials_) {
+      if (t->row.result->series.empty()) continue;
+      const bool trains = judged(*t, all).verdict == RunVerdict::kTrains;
+      if (trains && log_of(*t) == best && !healthy) healthy = t;
+      const bool beyond = !trains && log_of(*t) >= best;
+      if (beyond && (!failing || log_of(*t) < log_of(*failing))) failing = t;
+    }
+    if (healthy) result_.healthy = growth_of(*healthy, name_of(RunVerdict::kTrains));
+    if (failing) result_.failing = growth_of(*failing, name_of(judged(*failing, all).verdict));
+  }
+
+  const FrontierSpec& spec_;
+  const LabelledArms& labelled_;
+  size_t arm_;
+  std::vector<const SearchedTrial*> trials_;
+  ArmResult result_;
+};
+
+// Names of the arms, the one that goes furthest first; those without a frontier last.
+std::vector<std::string> ranking(const SearchReport& report, const LabelledArms& labelled) {
+  std::vector<std::pair<double, std::string>> order;
+  for (size_t i = 0; i < labelled.arms.size(); ++i) {
+    const ArmFrontier& f = labelled.frontiers->arms[i];
+    const double value = std::isnan(f.training.value)
+                             ? std::min(f.training_of_mean.low, f.training_of_mean.high)
+                             : f.training.value;
+    order.emplace_back(value, report.spec.arms[labelled.arms[i]].name);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<std::string> names;
+  names.reserve(order.size());
+  for (const auto& entry : order) names.push_back(entry.second);
+  return names;
+}
+
+void add_early_stop(const SearchReport& report, FrontierResult& result) {
+  double done = 0, planned = 0, agree = 0, twins = 0;
+  std::map<size_t, std::pair<int64_t, int64_t>> by_arm;  // agree, twins
+  for (const Searched& searched : report.tables) {
+    for (const SearchedTrial& t : searched.trials) {
+      if (!t.row.result) continue;
+      done += static_cast<double>(t.row.result->losses.size());
+      planned += static_cast<double>(t.row.result->steps);
+    }
+    for (const SearchedTrial& t : searched.twins) {
+      if (!t.row.result) continue;
+      // The stopped run is labelled diverged under every labelling.
+      const bool same = t.diverged[static_cast<size_t>(Labelling::kStated)];
+      agree += same ? 1 : 0;
+      ++twins;
+      by_arm[t.arm].first += same ? 1 : 0;
+      ++by_arm[t.arm].second;
+    }
+  }
+  if (!report.spec.early_stop || planned == 0) return;
+  result.early_stop_saving = 1 - done / planned;
+  if (twins > 0) result.early_stop_agreement = agree / twins;
+  constexpr double kLeastAgreement = 0.98;
+  for (const auto& [arm, counts] : by_arm) {
+    if (static_cast<double>(counts.first) >= kLeastAgreement * static_cast<double>(counts.second)) {
+      continue;
+    }
+    result.notes.push_back(fmt::format(
+        "Early stop: of {} runs of {} that were stopped near the frontier {} would not have "
+        "diverged by their end.",
+        counts.second, report.spec.arms[arm].name, counts.second - counts.first));
+  }
+}
+
+void check_regime(const SearchReport& report, FrontierResult& result) {
+  const RegimeSpec& regime = report.spec.regime;
+  std::vector<std::string> reasons;
+  if (regime.below_bigram > 0) {
+    std::optional<double> best;
+    for (const ArmResult& a : result.arms) {
+      if (a.best_loss && (!best || *a.best_loss < *best)) best = a.best_loss;
+    }
+    if (!report.bigram_entropy) {
+      reasons.emplace_back("the bigram entropy of the data is not known");
+    } else if (!best || *best > *report.bigram_entropy - regime.below_bigram) {
+      reasons.push_back(
+          fmt::format("the best arm's loss {} is not {} nats below the bigram entropy {:.4f}",
+                      best ? fmt::format("{:.4f}", *best) : "(none)", plain(regime.below_bigram),
+                      *report.bigram_entropy));
+    }
+  }
+  for (const ArmResult& a : result.arms) {
+    if (a.name != regime.fails) continue;
+    const std::string& beyond = report.spec.direction() > 0 ? "right" : "left";
+    if (!a.training_frontier.value || a.training_frontier.censored == beyond) {
+      reasons.push_back(a.name + " does not fail inside the grid");
+    }
+  }
+  if (reasons.empty()) return;
+  result.regime = fmt::format("not a test of the claim: {}", fmt::join(reasons, "; "));
+  for (ContrastResult& c : result.contrasts) {
+    if (!c.claim.empty()) c.claim = "not resolved";
+  }
+}
+
+std::string why(GridEnd end, const FrontierSpec& spec) {
+  switch (end) {
+    case GridEnd::kCap:
+      return fmt::format("cap = {}", plain(spec.cap));
+    case GridEnd::kFloor:
+      return spec.floor > 0 ? fmt::format("floor = {}", plain(spec.floor)) : "the least value";
+    case GridEnd::kMaxRates:
+      return fmt::format("max_rates = {}", spec.max_rates);
+    case GridEnd::kSatisfied:
+      return "the other arms' being satisfied";
+  }
+  return "";
+}
+
+// What is to be said of each arm in plain words.
+void add_arm_notes(const SearchReport& report, const Searched& searched, FrontierResult& result) {
+  const FrontierSpec& spec = report.spec;
+  const bool up = spec.direction() > 0;
+  for (const ArmResult& a : result.arms) {
+    const FrontierValue& f = a.training_frontier;
+    if (a.seeds == 0) {
+      result.notes.push_back(a.name + ": no trial has a result.");
+      continue;
+    }
+    if (!a.best_lr) {
+      result.notes.push_back(fmt::format(
+          "{} fails at every {} that was tried, from {} to {}: its frontier is {} {}.", a.name,
+          spec.key, plain(a.rates.front().rate), plain(a.rates.back().rate), up ? "below" : "above",
+          plain(up ? a.rates.front().rate : a.rates.back().rate)));
+    } else if (f.censored == (up ? "right" : "left")) {
+      result.notes.push_back(fmt::format(
+          "{} never fails up to {} = {}, where the grid ended by {}: stable at least so far.",
+          a.name, spec.key, plain(up ? a.rates.back().rate : a.rates.front().rate),
+          why(searched.failing_side, spec)));
+    } else if (f.ill_determined) {
+      result.notes.push_back(a.name +
+                             ": the training frontier is ill-determined, its standard error is "
+                             "above a factor 1.5.");
+    }
+    const double edge = up ? searched.grid.front() : searched.grid.back();
+    if (a.best_lr && *a.best_lr == edge) {
+      result.notes.push_back(fmt::format(
+          "{}: the best {} is the {} that was tried, {}; the grid ended by {}.", a.name, spec.key,
+          up ? "smallest" : "largest", plain(edge), why(searched.other_side, spec)));
+    }
+  }
+}
+
+void add_scale_notes(const SearchReport& report, FrontierResult& result) {
+  std::set<std::string> seen;
+  for (const ContrastSpec& c : report.spec.contrast_list()) {
+    const std::string &a = report.arms[c.a].scale, &b = report.arms[c.b].scale;
+    if (a == b || !seen.insert(c.name).second) continue;
+    result.notes.push_back(fmt::format(
+        "{}: rates of different optimizers or parametrisations ({}; {}) are not compared.", c.name,
+        a, b));
+  }
+}
+
+void add_notes(const SearchReport& report, const Searched& searched, FrontierResult& result) {
+  if (report.spec.seed_list().size() < 2) {
+    result.notes.emplace_back(
+        "Fewer than two seeds: there are no intervals, and nothing can be said to differ.");
+  }
+  add_arm_notes(report, searched, result);
+  add_scale_notes(report, result);
+  if (result.failed > 0) {
+    result.notes.push_back(
+        fmt::format("{} of {} trials failed by themselves and are not in the figures.",
+                    result.failed, result.trials));
+  }
+  result.notes.insert(result.notes.end(), report.notes.begin(), report.notes.end());
+}
+
+void count_trials(const SearchReport& report, FrontierResult& result) {
+  for (const Searched& searched : report.tables) {
+    for (const auto* list : {&searched.trials, &searched.twins}) {
+      for (const SearchedTrial& t : *list) {
+        ++result.trials;
+        result.failed += t.row.state == TrialState::kFailed ? 1 : 0;
+        if (t.row.result) result.seconds += t.row.result->seconds;
+      }
+    }
+  }
+}
+
+FrontierResult start_result(const SearchReport& report) {
+  FrontierResult result;
+  const FrontierSpec& spec = report.spec;
+  result.title = spec.title;
+  result.key = spec.key;
+  result.above = spec.direction() > 0;
+  result.ratio = spec.ratio;
+  result.level = spec.level;
+  result.rule = spec.rule;
+  result.bigram_entropy = report.bigram_entropy;
+  result.conditions = report.conditions;
+  result.axis = spec.axis;
+  result.held_fixed = report.held_fixed;
+  result.published_label = spec.published_label;
+  result.commands = report.commands;
+  result.versions = report.versions;
+  return result;
+}
+
+}  // namespace
+
+std::optional<size_t> LabelledArms::place(size_t arm) const {
+  const auto it = std::find(arms.begin(), arms.end(), arm);
+  if (it == arms.end()) return {};
+  return it - arms.begin();
+}
+
+LabelledArms label_arms(const SearchReport& report, const Searched& searched, Labelling labelling) {
+  LabelledArms out;
+  const FrontierSpec& spec = report.spec;
+  for (size_t arm = 0; arm < spec.arms.size(); ++arm) {
+    const ArmTable table = table_of(searched.trials, arm, spec.direction());
+    const ArmTable common = table.common();
+    if (common.outcomes.empty()) continue;
+    out.arms.push_back(arm);
+    out.all.push_back(table.labelled(spec.rule, labelling));
+    out.common.push_back(common.labelled(spec.rule, labelling));
+  }
+  if (out.arms.empty()) {
+    out.problem = "no trial has a result";
+    return out;
+  }
+  try {
+    out.frontiers = find_frontiers(out.all, spec.level);
+  } catch (const DataError& e) {
+    out.problem = e.what();
+  }
+  return out;
+}
+
+FrontierValue frontier_value(const Estimate& estimate, const Observation& of_all,
+                             double direction) {
+  FrontierValue v;
+  double log_value = estimate.value;
+  Censored censored = estimate.censored;
+  if (std::isnan(log_value)) {
+    // Too little for the model: what the mean of the seeds, or all of them, say.
+    censored = std::isinf(of_all.high)  ? Censored::kRight
+               : std::isinf(of_all.low) ? Censored::kLeft
+                                        : Censored::kNone;
+    log_value = censored == Censored::kRight  ? of_all.low
+                : censored == Censored::kLeft ? of_all.high
+                                              : (of_all.low + of_all.high) / 2;
+  }
+  v.value = std::exp(direction * log_value);
+  if (estimate.interval) {
+    if (std::isfinite(estimate.interval->low)) v.low = std::exp(direction * estimate.interval->low);
+    if (std::isfinite(estimate.interval->high)) {
+      v.high = std::exp(direction * estimate.interval->high);
+    }
+    v.ill_determined = ill_determined(estimate);
+  }
+  if (direction < 0) std::swap(v.low, v.high);
+  if (censored == Censored::kRight) v.censored = direction > 0 ? "right" : "left";
+  if (censored == Censored::kLeft) v.censored = direction > 0 ? "left" : "right";
+  return v;
+}
+
+FrontierResult analyse(const SearchReport& report) {
+  FrontierResult result = start_result(report);
+  count_trials(report, result);
+  const Searched& searched = report.tables.at(0);
+  std::vector<LabelledArms> by_labelling;
+  for (const Labelling l : {Labelling::kStated, Labelling::kNarrow, Labelling::kWide}) {
+    by_labelling.push_back(label_arms(report, searched, l));
+  }
+  const LabelledArms& stated = by_labelling[0];
+  if (!stated.frontiers) throw DataError(stated.problem);
+  result.unigram_entropy = stated.all[0].scale().unigram_entropy;
+  for (size_t arm = 0; arm < report.spec.arms.size(); ++arm) {
+    result.arms.push_back(ArmAnalysis(report, searched, stated, arm).run());
+  }
+  result.contrasts = judge_all_contrasts(report, by_labelling);
+  for (const LabelledArms& labelled : by_labelling) {
+    if (labelled.frontiers) result.rankings.push_back(ranking(report, labelled));
+  }
+  add_early_stop(report, result);
+  check_regime(report, result);
+  add_notes(report, searched, result);
+  add_axis(report, result);
+  return result;
+}
+
+}  // namespace keel

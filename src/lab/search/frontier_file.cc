@@ -1,0 +1,395 @@
+#include "lab/search/frontier_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <ctime>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "config/load.h"
+#include "config/print.h"
+#include "config/text.h"
+#include "core/error.h"
+#include "core/version.h"
+#include "io/fs.h"
+#include "lab/sweep/spec.h"
+#include "lab/sweep/trial_run.h"
+#include "train/environment.h"
+
+namespace keel {
+namespace {
+
+using Settings = std::vector<Setting>;
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+bool is_number(const std::string& toml) {
+  return !toml.empty() && (std::isdigit(static_cast<unsigned char>(toml[0])) || toml[0] == '-');
+}
+bool is_whole(const std::string& toml) {
+  return is_number(toml) && std::all_of(toml.begin(), toml.end(), [](unsigned char c) {
+           return std::isdigit(c) || c == '-';
+         });
+}
+
+// A config as loaded, and what it says of a key.
+struct Loaded {
+  RunConfig config;
+  Origins origins;
+  std::map<std::string, std::string> values;
+
+  std::string value(const std::string& key) const {
+    const auto it = values.find(key);
+    return it == values.end() ? "" : it->second;
+  }
+  bool is_default(const std::string& key) const {
+    const auto it = origins.find(key);
+    return it != origins.end() && it->second == "default";
+  }
+};
+
+Loaded load_arm(const std::string& base, const Settings& sets) {
+  std::vector<std::string> lines;
+  for (const Setting& s : sets) lines.push_back(s.key + "=" + s.value);
+  Loaded out;
+  out.origins = load_config(base, lines, out.config).origins;
+  for (KeyValue& kv : flatten(out.config)) out.values[kv.key] = kv.value;
+  return out;
+}
+
+// The config's own words on what its runs are, for the report.
+Pairs conditions_of(const Loaded& arm, const std::string& key) {
+  const RunConfig& c = arm.config;
+  const int64_t tokens = c.sequences() * c.model.context;
+  Pairs out{{"steps", std::to_string(c.train.steps)},
+            {"tokens", fmt::format("{} ({} a step)", tokens * c.train.steps, tokens)},
+            {"batch", fmt::format("{} x {} tokens", c.sequences(), c.model.context)},
+            {"warm-up", fmt::format("{} steps", c.schedule.warmup)},
+            {"schedule", c.schedule.kind.kind()},
+            {"optimizer", c.optim.kind.kind()},
+            {"decay", fmt::format("{} {}", plain_value(arm.value("optim.decay")),
+                                  arm.value("optim.weight_decay"))},
+            {"dtype", c.train.dtype},
+            {"clip", c.clip.kind.kind() +
+                         (arm.value("clip.norm").empty() ? "" : " " + arm.value("clip.norm"))},
+            {"model", fmt::format("dim {}, {} layers, {} heads of size {}", c.model.dim,
+                                  c.model.layers, c.model.heads, c.model.head_dim_in_force())}};
+  if (key != "optim.lr") out.emplace_back("rate", arm.value("optim.lr"));
+  return out;
+}
+
+// One list for all arms; where they differ each has its own words.
+Pairs common_conditions(const std::vector<Pairs>& by_arm, const std::vector<ArmSpec>& arms) {
+  Pairs out = by_arm.at(0);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const bool same = std::all_of(by_arm.begin(), by_arm.end(),
+                                  [&](const Pairs& p) { return p[i] == by_arm[0][i]; });
+    if (same) continue;
+    out[i].second.clear();
+    for (size_t a = 0; a < arms.size(); ++a) {
+      out[i].second +=
+          fmt::format("{}{}: {}", a == 0 ? "" : "; ", arms[a].name, by_arm[a][i].second);
+    }
+  }
+  return out;
+}
+
+class FileReader {
+ public:
+  FileReader(const std::string& path, bool many) {
+    plan_.file = std::filesystem::absolute(path).lexically_normal();
+    plan_.spec = load_frontier_spec(path);
+    check_most_trials(plan_.spec, many);
+  }
+
+  FrontierPlan read() {
+    const FrontierSpec& spec = plan_.spec;
+    // A run is given up only where it is lost under every margin.
+    const VerdictConfig wide = spec.rule.labelled(Labelling::kWide);
+    const Settings common = settings_of(spec.set);
+    plan_.setup = make_setup(plan_.file, spec.base, spec.trial, wide, spec.early_stop, common);
+    plan_.sets.resize(spec.axis.empty() ? 1 : spec.axis_values.size());
+    for (const ArmSpec& arm : spec.arms) {
+      Settings sets = common;
+      const Settings own = settings_of(arm.set);
+      sets.insert(sets.end(), own.begin(), own.end());
+      for (auto& arms : plan_.sets) arms.push_back(sets);
+      ArmFacts facts;
+      for (const Setting& s : own) facts.sets.push_back(s.key + "=" + s.value);
+      plan_.arms.push_back(std::move(facts));
+    }
+    check_sets();
+    if (spec.trial.command.empty()) read_own();
+    for (size_t i = 0; i < plan_.sets.size(); ++i) set_axis(i);
+    check_plans();
+    return std::move(plan_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& text) const {
+    throw ConfigError(fmt::format("{}: {}", plan_.file, text));
+  }
+
+  // The key, the axis and the seed are the search's own to set.
+  void check_sets() const {
+    std::set<std::string> errors;
+    for (const Settings& sets : plan_.sets[0]) {
+      for (const Setting& s : sets) {
+        if (s.key != plan_.spec.key && s.key != plan_.spec.axis) continue;
+        errors.insert(fmt::format("{}: {}: is what the frontier is looked for along; leave it out",
+                                  s.place, s.key));
+      }
+    }
+    if (!errors.empty()) throw ConfigError(fmt::format("{}", fmt::join(errors, "\n")));
+  }
+
+  void check_number(const Loaded& arm, const char* what, const std::string& key,
+                    const std::string& name) const {
+    if (is_number(arm.value(key))) return;
+    std::vector<std::string> numbers;
+    for (const auto& [k, value] : arm.values) {
+      if (is_number(value)) numbers.push_back(k);
+    }
+    fail(fmt::format("{}: {} is no number of the config of arm {}{}", what, quote_text(key), name,
+                     suggestion(key, numbers)));
+  }
+
+  void read_own() {
+    std::vector<Pairs> conditions;
+    const FrontierSpec& spec = plan_.spec;
+    plan_.whole = true;
+    for (size_t a = 0; a < spec.arms.size(); ++a) {
+      Loaded arm = load_or_plan(a);
+      check_number(arm, "key", spec.key, spec.arms[a].name);
+      if (!spec.axis.empty()) check_number(arm, "axis", spec.axis, spec.arms[a].name);
+      plan_.whole = plan_.whole && is_whole(arm.value(spec.key));
+      if (free_decay(arm, a)) arm = load_arm(spec.base, plan_.sets[0][a]);
+      if (spec.key == "optim.lr") {
+        plan_.arms[a].scale = arm.config.optim.kind.kind() + ", " + arm.config.model.init.kind();
+      }
+      conditions.push_back(conditions_of(arm, spec.key));
+      configs_.push_back(std::move(arm));
+    }
+    if (plan_.whole && (spec.start != std::round(spec.start))) {
+      fail(fmt::format("start: must be a whole number, as {} is; is {}", spec.key,
+                       plain(spec.start)));
+    }
+    plan_.conditions = common_conditions(conditions, spec.arms);
+  }
+
+  // Errors of an arm are told with those of all others, at their places.
+  Loaded load_or_plan(size_t arm) const {
+    try {
+      return load_arm(plan_.spec.base, plan_.sets[0][arm]);
+    } catch (const ConfigError&) {
+      check_plans();
+      throw;
+    }
+  }
+
+  // A decay that goes with the rate would make each rate another decay: it is turned into the same
+  // decay a step that it is at the base config's rate. True where it was.
+  bool free_decay(const Loaded& arm, size_t a) {
+    const bool free = plan_.spec.key == "optim.lr" && arm.is_default("optim.decay") &&
+                      arm.value("optim.decay") == "\"rate\"";
+    if (!free || arm.value("optim.weight_decay").empty()) return false;
+    const double per_step = std::strtod(arm.value("optim.weight_decay").c_str(), nullptr) *
+                            std::strtod(arm.value("optim.lr").c_str(), nullptr);
+    if (!(per_step > 0)) return false;
+    for (auto& arms : plan_.sets) {
+      arms[a].push_back({"optim.decay", "\"independent\"", ""});
+      arms[a].push_back({"optim.weight_decay", shortest(per_step), ""});
+    }
+    const std::string note = fmt::format(
+        "Weight decay does not go with the peak rate: a step at the schedule's height takes {} off "
+        "a weight, as it does at the base config's rate, {}.",
+        plain(per_step), arm.value("optim.lr"));
+    if (std::find(plan_.notes.begin(), plan_.notes.end(), note) == plan_.notes.end()) {
+      plan_.notes.push_back(note);
+    }
+    return true;
+  }
+
+  void set_axis(size_t value) {
+    const FrontierSpec& spec = plan_.spec;
+    if (spec.axis.empty()) return;
+    const double at = spec.axis_values[value];
+    for (size_t a = 0; a < spec.arms.size(); ++a) {
+      Settings& sets = plan_.sets[value][a];
+      sets.push_back({spec.axis, plain(at), ""});
+      if (configs_.empty()) continue;
+      const ModelConfig& model = configs_[a].config.model;
+      if (spec.axis == "model.dim" && model.head_dim == 0) keep_head_size(sets, at, model);
+    }
+    if (value == 0 && !configs_.empty()) add_held_fixed();
+  }
+
+  void keep_head_size(Settings& sets, double dim, const ModelConfig& model) const {
+    const int64_t size = model.head_dim_in_force();
+    const double heads = dim / static_cast<double>(size);
+    if (heads != std::round(heads)) {
+      fail(fmt::format("axis_values: {} is no multiple of the head size {}, which is held fixed",
+                       plain(dim), size));
+    }
+    sets.push_back({"model.heads", plain(heads), ""});
+  }
+
+  void add_held_fixed() {
+    const RunConfig& c = configs_[0].config;
+    const std::pair<const char*, std::string> all[] = {
+        {"model.dim", fmt::format("width {}", c.model.dim)},
+        {"model.heads", fmt::format("head size {}", c.model.head_dim_in_force())},
+        {"model.layers", fmt::format("{} layers", c.model.layers)},
+        {"model.context", fmt::format("context {}", c.model.context)},
+        {"train.batch", fmt::format("batch {}", c.sequences())},
+        {"train.steps", fmt::format("{} steps", c.train.steps)},
+        {"schedule.warmup", fmt::format("warm-up {} steps", c.schedule.warmup)}};
+    for (const auto& [key, text] : all) {
+      if (key != plan_.spec.axis) plan_.held_fixed.push_back(text);
+    }
+  }
+
+  // Every arm at every value of the axis, so that all errors are told at once.
+  void check_plans() const {
+    const FrontierSpec& spec = plan_.spec;
+    std::vector<WantedTrial> wanted;
+    for (const auto& arms : plan_.sets) {
+      for (size_t a = 0; a < spec.arms.size(); ++a) {
+        wanted.push_back({spec.arms[a].name,
+                          arms[a],
+                          {{spec.key, plain(spec.start), ""}},
+                          spec.seed_list().front()});
+      }
+    }
+    plan_trials(plan_.setup, wanted);
+  }
+
+  FrontierPlan plan_;
+  std::vector<Loaded> configs_;  // of the arms, without the axis; none of a trainer not ours
+};
+
+std::string today() {
+  const auto now = static_cast<std::time_t>(unix_time());
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  return fmt::format("{:04}-{:02}-{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday);
+}
+
+bool is_over(const TrialRow& row) {
+  return row.state == TrialState::kDone || row.state == TrialState::kFailed;
+}
+
+std::map<std::string, TrialRow> rows_by_id(TrialStore& store, bool results) {
+  std::map<std::string, TrialRow> out;
+  for (TrialRow& row : store.rows(results)) {
+    const std::string id = row.plan.id;
+    out.emplace(id, std::move(row));
+  }
+  return out;
+}
+
+}  // namespace
+
+FrontierPlan read_frontier(const std::string& path, bool many) {
+  return FileReader(path, many).read();
+}
+
+SearchOptions search_options(const FrontierPlan& plan) {
+  const FrontierSpec& s = plan.spec;
+  SearchOptions o;
+  o.arms = s.arms.size();
+  o.seeds = s.seed_list();
+  o.start = s.start;
+  o.ratio = s.ratio;
+  o.cap = s.cap;
+  o.floor = s.floor;
+  o.max_rates = s.max_rates;
+  o.direction = s.direction();
+  o.whole = plan.whole;
+  o.early_stop = s.early_stop;
+  o.check_early_stop = s.check_early_stop;
+  o.rule = s.rule;
+  return o;
+}
+
+TrialPlan frontier_trial(const FrontierPlan& plan, size_t axis, size_t arm, double value,
+                         int64_t seed) {
+  const FrontierSpec& spec = plan.spec;
+  WantedTrial wanted{spec.arms[arm].name, plan.sets[axis][arm], {}, seed};
+  if (!spec.axis.empty()) {
+    // The sets hold it too: here it is for names and for a trainer that is not ours.
+    wanted.values.push_back({spec.axis, plain(spec.axis_values[axis]), ""});
+  }
+  wanted.values.push_back({spec.key, plain(value), ""});
+  return plan_trials(plan.setup, {wanted}).front();
+}
+
+void enter_frontier(TrialStore& store, const FrontierPlan& plan, bool early_stop) {
+  Sweep sweep;
+  sweep.file = plan.file;
+  sweep.setup = plan.setup;
+  sweep.setup.early_stop = early_stop;
+  for (TrialRow& row : store.rows(false)) sweep.trials.push_back(std::move(row.plan));
+  enter_sweep(store, sweep);
+}
+
+bool StoredTrials::run(const std::vector<TrialPlan>& plans, bool early_stop) {
+  TrialSetup setup = plan_.setup;
+  RunnerOptions options = options_;
+  if (early_stop != setup.early_stop) {
+    setup.early_stop = early_stop;
+    options.out = join_path(options_.out, "full");
+    real_fs().make_dirs(options.out);
+    full_ = std::make_unique<TrialStore>(options.out, "frontier");
+    enter_frontier(*full_, plan_, early_stop);
+  }
+  TrialStore& store = full_ ? *full_ : store_;
+  store.add(plans);
+  const std::map<std::string, TrialRow> rows = rows_by_id(store, false);
+  const bool over = std::all_of(plans.begin(), plans.end(),
+                                [&](const TrialPlan& p) { return is_over(rows.at(p.id)); });
+  if (over) return true;
+  const RunnerEnd end =
+      run_trials(store, setup, options, requests_, [&](const TrialCounts& c) { tick_(store, c); });
+  return !end.stopped;
+}
+
+std::vector<TrialRow> StoredTrials::rows(const std::vector<TrialPlan>& plans) {
+  std::map<std::string, TrialRow> rows = rows_by_id(full_ ? *full_ : store_, true);
+  std::vector<TrialRow> out;
+  out.reserve(plans.size());
+  for (const TrialPlan& p : plans) out.push_back(rows.at(p.id));
+  return out;
+}
+
+std::optional<FrontierResult> run_frontier(const FrontierPlan& plan, TrialStore& store,
+                                           const RunnerOptions& options, StopRequests& requests,
+                                           const StoredTrials::Tick& tick) {
+  SearchReport report;
+  report.spec = plan.spec;
+  report.arms = plan.arms;
+  report.held_fixed = plan.held_fixed;
+  report.conditions = plan.conditions;
+  report.notes = plan.notes;
+  const SearchOptions search = search_options(plan);
+  for (size_t i = 0; i < plan.sets.size(); ++i) {
+    StoredTrials trials(plan, store, options, requests, tick);
+    trials.at_axis(i);
+    report.tables.push_back(search_frontiers(search, trials));
+    if (report.tables.back().stopped) return {};
+  }
+  if (plan.setup.command.empty()) {
+    const TrialPlan& first = report.tables[0].trials.at(0).row.plan;
+    report.bigram_entropy = data_entropy(store, config_of(plan.setup, first)).bigram;
+  }
+  report.versions = {{"program", fmt::format("keel {}", version())},
+                     {"processor", cpu_model()},
+                     {"date", today()}};
+  report.commands = {plan.command};
+  return analyse(report);
+}
+
+}  // namespace keel

@@ -1,0 +1,19 @@
+// A frontier's result as text: the table of the terminal, and the Markdown file.
+#pragma once
+
+#include <string>
+
+#include "lab/search/result.h"
+
+namespace keel {
+
+// A table of the arms, then contrasts, claims and notes; lines of at most 100 columns but for names
+// and notes that are longer.
+std::string frontier_text(const FrontierResult& result);
+// All of it but single trials.
+std::string frontier_markdown(const FrontierResult& result);
+
+// "0.00225 [0.0018, 0.0028]", "> 0.01", "< 0.001 [.., 0.002]", "-".
+std::string frontier_value_text(const FrontierValue& value);
+
+}  // namespace keel
