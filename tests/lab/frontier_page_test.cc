@@ -201,6 +201,18 @@ TEST(LadderSvg, BoundsOfAKeyWhoseSmallValuesFailPointDown) {
   EXPECT_NE(svg.find("above 0.02"), std::string::npos);
 }
 
+TEST(LadderSvg, AnIntervalLongerThanThePictureEndsInAnArrow) {
+  FrontierResult result = fake_frontier();
+  result.arms[1].divergence_frontier = result.arms[1].training_frontier;
+  const size_t arrows = count_of(ladder_svg(result), "4.5m");
+  result.arms[0].training_frontier = frontier_at(0.021, 1e-7, 1e6);
+  const std::string svg = ladder_svg(result);
+  EXPECT_EQ(count_of(svg, "4.5m"), arrows + 2);
+  EXPECT_NE(svg.find("0.021 (1e-7 to 1e6)"), std::string::npos);
+  EXPECT_EQ(svg.find(">1<"), std::string::npos) << "the axis ends half a decade beyond the rates";
+  EXPECT_EQ(svg.find(">0.0001<"), std::string::npos);
+}
+
 TEST(LadderSvg, SaysWhatIsMissing) {
   FrontierResult none;
   none.key = "optim.lr";

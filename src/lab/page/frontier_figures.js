@@ -17,9 +17,15 @@ const measureNames = {
 };
 const measureOf = (name) => measureNames[name] || name;
 const ends = (f) => [f.value, f.low, f.high].filter(known);
-// What an axis of rates must show; intervals that go beyond are cut at its ends.
-const ratesOf = (list) => list.flatMap((arm) => [...arm.rates.map((r) => r.rate),
-  arm.training_frontier.value, arm.divergence_frontier.value, arm.best_lr]).filter(known);
+// What an axis of rates shows: those that were tried, and of the frontiers what lies at most half a
+// decade beyond them; the rest ends in an arrow.
+function ratesOf(list) {
+  const tried = list.flatMap((arm) => arm.rates.map((r) => r.rate)).filter((v) => known(v) && v > 0);
+  const found = list.flatMap((arm) => [...ends(arm.training_frontier), ...ends(arm.divergence_frontier), arm.best_lr]).filter(known);
+  if (tried.length === 0) return found;
+  const [least, most] = [Math.min(...tried) / Math.sqrt(10), Math.max(...tried) * Math.sqrt(10)];
+  return [...tried, ...found.map((v) => Math.min(most, Math.max(least, v)))];
+}
 const lossesOf = (list) => list.flatMap((arm) => arm.trials.map((t) => t.loss)).filter(known);
 
 function ladderFigure() {
@@ -130,17 +136,18 @@ const inside = ({ box, x }, v) => Math.min(box.left + box.width, Math.max(box.le
 
 function frontierLine(p, f, { k, at, dash = null }) {
   if (!known(f.value)) return;
-  const { box } = p;
+  const { box, x } = p;
+  const arrow = (px, py, side) => p.add("path", { class: `k${k}`, d: `M${px.toFixed(1)} ${py}h${14 * side}m${-6 * side} -4l${6 * side} 4l${-6 * side} 4`, stroke: "currentColor", "stroke-width": 2, fill: "none" });
   if (known(f.low) && known(f.high)) {
     const a = inside(p, f.low);
     p.add("rect", { class: `k${k}`, x: a, y: box.top, width: Math.max(1, inside(p, f.high) - a), height: box.height, fill: "currentColor", "fill-opacity": 0.12 });
+    if (f.low < x.low) arrow(box.left + 15, box.top + 8, -1);
+    if (f.high > x.high) arrow(box.left + box.width - 15, box.top + 8, 1);
   }
   const px = inside(p, f.value);
   p.add("path", { class: `k${k}`, d: `M${px.toFixed(1)} ${at - 4}V${box.top + box.height}`, stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": dash });
-  if (f.censored) {
-    const side = f.censored === "right" ? 1 : -1;
-    p.add("path", { class: `k${k}`, d: `M${px.toFixed(1)} ${at + 4}h${14 * side}m${-6 * side} -4l${6 * side} 4l${-6 * side} 4`, stroke: "currentColor", "stroke-width": 2, fill: "none" });
-  }
+  if (f.censored) arrow(px, at + 4, f.censored === "right" ? 1 : -1);
+  else if (f.value > x.high || f.value < x.low) arrow(px, at + 4, f.value > x.high ? 1 : -1);
 }
 
 // Beside its line, on the side that has room.
@@ -192,7 +199,9 @@ function axisFigure(name) {
 function axisPicture(name, points, names, trends, width) {
   const box = { left: 58, top: 28, width: width - 78, height: 260 };
   const reach = trends.filter((t) => known(t.coefficient)).map((t) => t.most);
-  const values = [...points.flatMap((q) => ends(q[name])),
+  const found = points.map((q) => q[name].value).filter(known);
+  const [least, most] = [Math.min(...found) / Math.sqrt(10), Math.max(...found) * Math.sqrt(10)];
+  const values = [...points.flatMap((q) => ends(q[name])).map((v) => found.length ? Math.min(most, Math.max(least, v)) : v),
     ...trends.filter((t) => known(t.coefficient)).map((t) => t.coefficient * t.most ** t.exponent)];
   const p = new keel.Panel({
     box, xLabel: R.axis, xText: keel.number, yText: keel.rate,
@@ -218,9 +227,12 @@ function axisPicture(name, points, names, trends, width) {
 
 function axisMark(p, f, px, { k, shape }, where) {
   const text = keel.frontierText(f);
-  const top = known(f.high) ? p.y.place(f.high) : null;
-  const bottom = known(f.low) ? p.y.place(f.low) : null;
+  const top = known(f.high) ? Math.max(p.box.top, p.y.place(f.high)) : null;
+  const bottom = known(f.low) ? Math.min(p.box.top + p.box.height, p.y.place(f.low)) : null;
   const py = p.y.place(f.value);
+  const head = (at, up) => p.add("path", { class: `k${k}`, d: `M${px - 4} ${at - 6 * up}L${px} ${at}L${px + 4} ${at - 6 * up}`, stroke: "currentColor", "stroke-width": 2, fill: "none" });
+  if (known(f.high) && f.high > p.y.high) head(p.box.top, -1);
+  if (known(f.low) && f.low < p.y.low) head(p.box.top + p.box.height, 1);
   if (top !== null || bottom !== null) {
     p.add("path", { class: `k${k}`, d: `M${px} ${top ?? py}V${bottom ?? py}`, stroke: "currentColor", "stroke-width": 2 });
   }

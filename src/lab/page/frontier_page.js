@@ -104,11 +104,11 @@ function numbers() {
     el("th", { scope: "row" }, arm.name, el("small", { class: "mono sets" }, arm.sets.join("\n") || "the base")),
     num(String(arm.seeds)), num(keel.number(arm.best_loss)), num(keel.rate(arm.best_lr)),
     frontierCell(arm.training_frontier), frontierCell(arm.divergence_frontier), num(keel.headroomText(arm)), num(keel.rate(arm.update_ratio)),
-    num(known(arm.step_seconds) ? keel.number(arm.step_seconds * 1e3) : "–"), num(known(arm.peak_bytes) ? keel.bytes(arm.peak_bytes) : "–"),
-    num(keel.number(arm.sensitivity)), num(keel.number(arm.logit_rms)), num(keel.number(arm.branch_rms)),
+    num(known(arm.step_seconds) ? keel.rate(arm.step_seconds * 1e3) : "–"), num(known(arm.peak_bytes) ? keel.bytes(arm.peak_bytes) : "–"),
+    num(keel.rate(arm.sensitivity)), num(keel.rate(arm.logit_rms)), num(keel.rate(arm.branch_rms)),
     head.length > 13 ? num(keel.rate(arm.published)) : null));
   if (rows.length === 0) return none("numbers", "No recipe has been measured.");
-  const box = table(null, head.map((text, i) => ({ text, num: !left.includes(i) })), rows);
+  const box = table(null, head.map((text, i) => ({ text, num: !left.includes(i), title: text === "Published" ? R.published_label : null })), rows);
   box.classList.add("numbers");
   show("numbers", el("p", { class: "hint" }, "Losses and sensitivity in nats a token. Update / weight: ratio of their RMS at the end of warm-up, at the highest rate at or below the training frontier. Step and memory: medians over trials. " +
     "Sensitivity: mean loss over the grid above the lowest, each run at most its initial loss. " +

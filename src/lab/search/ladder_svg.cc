@@ -16,12 +16,18 @@ namespace {
 
 constexpr double kWidth = 880, kLeft = 164, kRight = 236, kTop = 82, kRow = 46;
 constexpr size_t kNameBytes = 20, kLineBytes = 128, kMostLines = 3;
-constexpr double kReach = 1.4;  // a factor 4
+const double kReach = 0.5 * std::log(10.0);  // of the axis beyond the rates that were tried
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// "0.0123": three significant digits, as the page has them.
+// "0.0123", "1e-7": three significant digits, as the page has them.
 std::string rate_text(double rate) {
-  return fmt::format("{}", std::strtod(fmt::format("{:.3g}", rate).c_str(), nullptr));
+  const double rounded = std::strtod(fmt::format("{:.3g}", rate).c_str(), nullptr);
+  const double size = std::abs(rounded);
+  if (size == 0 || !std::isfinite(size) || (size >= 1e-4 && size < 1e6)) {
+    return fmt::format("{}", rounded);
+  }
+  const double power = std::floor(std::log10(size));
+  return fmt::format("{:.3g}e{:.0f}", rounded / std::pow(10, power), power);
 }
 
 // How a kind of frontier is drawn: by colour, shape and dash, so that none of them is needed.
@@ -49,22 +55,26 @@ struct Axis {
 
 bool drawn(const std::optional<double>& rate) { return rate && *rate > 0 && std::isfinite(*rate); }
 
-// Wide enough for every value, and for intervals up to kReach beyond the values: one that is longer
-// ends in an arrow.
+// Wide enough for every value, bound and interval, but for what lies more than kReach beyond the
+// rates that were tried: that ends in an arrow.
 bool fit(Axis& axis, const FrontierResult& result) {
-  Axis wide;
+  Axis tried, found;
   for (const ArmResult& arm : result.arms) {
+    for (const ArmRate& rate : arm.rates) tried.see(rate.rate);
     for (const FrontierValue* f : {&arm.training_frontier, &arm.divergence_frontier}) {
-      axis.see(f->value);
-      wide.see(f->low);
-      wide.see(f->high);
+      for (const auto& rate : {f->value, f->low, f->high}) found.see(rate);
     }
     axis.see(arm.best_lr);
     axis.see(arm.published);
   }
+  if (found.low <= found.high) {
+    const bool limited = tried.low <= tried.high;
+    const double least = limited ? tried.low - kReach : -kInf;
+    const double most = limited ? tried.high + kReach : kInf;
+    axis.low = std::min(axis.low, std::clamp(found.low, least, most));
+    axis.high = std::max(axis.high, std::clamp(found.high, least, most));
+  }
   if (!(axis.low <= axis.high)) return false;
-  axis.low = std::min(axis.low, std::max(wide.low, axis.low - kReach));
-  axis.high = std::max(axis.high, std::min(wide.high, axis.high + kReach));
   // Room for the arrows of what is censored.
   const double air = std::max(0.3 * std::log(2.0), 0.09 * (axis.high - axis.low));
   axis.low -= air;
