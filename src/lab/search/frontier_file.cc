@@ -282,15 +282,6 @@ bool is_over(const TrialRow& row) {
   return row.state == TrialState::kDone || row.state == TrialState::kFailed;
 }
 
-std::map<std::string, TrialRow> rows_by_id(TrialStore& store, bool results) {
-  std::map<std::string, TrialRow> out;
-  for (TrialRow& row : store.rows(results)) {
-    const std::string id = row.plan.id;
-    out.emplace(id, std::move(row));
-  }
-  return out;
-}
-
 }  // namespace
 
 FrontierPlan read_frontier(const std::string& path, bool many) {
@@ -348,20 +339,22 @@ bool StoredTrials::run(const std::vector<TrialPlan>& plans, bool early_stop) {
   }
   TrialStore& store = full_ ? *full_ : store_;
   store.add(plans);
-  const std::map<std::string, TrialRow> rows = rows_by_id(store, false);
-  const bool over = std::all_of(plans.begin(), plans.end(),
-                                [&](const TrialPlan& p) { return is_over(rows.at(p.id)); });
-  if (over) return true;
+  std::set<std::string> left;
+  for (const TrialPlan& p : plans) left.insert(p.id);
+  for (const TrialRow& row : store.rows(false)) {
+    if (is_over(row)) left.erase(row.plan.id);
+  }
+  if (left.empty()) return true;
   const RunnerEnd end =
       run_trials(store, setup, options, requests_, [&](const TrialCounts& c) { tick_(store, c); });
   return !end.stopped;
 }
 
 std::vector<TrialRow> StoredTrials::rows(const std::vector<TrialPlan>& plans) {
-  std::map<std::string, TrialRow> rows = rows_by_id(full_ ? *full_ : store_, true);
+  TrialStore& store = full_ ? *full_ : store_;
   std::vector<TrialRow> out;
   out.reserve(plans.size());
-  for (const TrialPlan& p : plans) out.push_back(rows.at(p.id));
+  for (const TrialPlan& p : plans) out.push_back(store.row(p.id).value());
   return out;
 }
 

@@ -119,6 +119,12 @@ class Search {
     return table.labelled(o_.rule, Labelling::kStated);
   }
 
+  // What fails under the widest margin fails under the others: orders are looked at under each.
+  bool fails_under_all(size_t arm) const {
+    const ArmTable table = table_of(out_.trials, arm, o_.direction).common();
+    return table.labelled(o_.rule, Labelling::kWide).fails_somewhere();
+  }
+
   // The values that are to be run next; none where the grid is as it shall be.
   std::vector<double> grow() {
     int64_t failing = 0, other = 0;
@@ -126,7 +132,7 @@ class Search {
       const std::optional<ArmOutcomes> o = outcomes(arm);
       if (!o) continue;
       const bool best_is_last = o->best_rate() + 1 == o->log_rates().size();
-      failing += best_is_last || !o->fails_somewhere() ? 1 : 0;
+      failing += best_is_last || !fails_under_all(arm) ? 1 : 0;
       other += o->best_rate() == 0 ? 1 : 0;
     }
     const bool up = o_.direction > 0;

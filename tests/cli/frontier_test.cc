@@ -1,0 +1,146 @@
+// keel frontier from the command line, on a model that takes a moment.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "io/json.h"
+#include "run_keel.h"
+
+namespace keel {
+namespace {
+
+// Two arms, two seeds, at most three rates.
+class SmallFrontier {
+ public:
+  explicit SmallFrontier(const std::string& more = "") { write("f.toml", more); }
+
+  void write(const std::string& name, const std::string& more) const {
+    real_fs().write_file(
+        file(name), "base = \"run.toml\"\nseeds = 2\nstart = 0.01\nratio = 6\nmax_rates = 3\n" +
+                        more +
+                        "[set]\ntrain.steps = 60\nschedule.warmup = 6\ntrain.dtype = \"f32\"\n"
+                        "[[arms]]\nname = \"plain\"\n"
+                        "[[arms]]\nname = \"normed\"\nset = {model.attention.qk_norm.kind = "
+                        "\"layer\"}\n");
+  }
+  std::string file(const std::string& name) const { return small_.file(name); }
+  std::string text(const std::string& name) const {
+    return real_fs().read_file(file(name), kMaxTextBytes);
+  }
+  Outcome run(std::vector<std::string> arguments = {}, const std::string& name = "f.toml") const {
+    arguments.insert(arguments.begin(), {"frontier", file(name), "--out", file("out")});
+    return keel(arguments);
+  }
+
+ private:
+  SmallRun small_;
+};
+
+TEST(Frontier, FindsWritesAndGoesOn) {
+  const SmallFrontier f("contrasts = [\"normed > plain\"]\n");
+  const Outcome o = f.run();
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(o.last_line(), f.file("out/report.html"));
+  EXPECT_TRUE(real_fs().exists(o.last_line()));
+  for (const char* part : {"plain", "normed", "trains up to", "normed > plain"}) {
+    EXPECT_NE(o.out.find(part), std::string::npos) << part << " in " << o.out;
+  }
+  EXPECT_NE(o.err.find("Weight decay does not go with the peak rate"), std::string::npos) << o.err;
+  const Json j = parse_json(f.text("out/frontier.json"), "frontier.json");
+  EXPECT_EQ(j.at("arms").as_array().size(), 2u);
+  EXPECT_EQ(j.at("trials").as_int(), 12);
+  EXPECT_EQ(j.at("failed").as_int(), 0);
+  for (const Json& arm : j.at("arms").as_array()) {
+    EXPECT_EQ(arm.at("seeds").as_int(), 2);
+    EXPECT_EQ(arm.at("rates").as_array().size(), 3u);
+    const double best = arm.at("best_loss").as_double();
+    EXPECT_LT(best, std::log(256)) << "it learnt something";
+    EXPECT_GT(arm.at("step_seconds").as_double(), 0);
+  }
+  EXPECT_NE(f.text("out/frontier.md").find("# f\n"), std::string::npos);
+  // Again: every result is there already.
+  const Outcome again = f.run({"--json"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  const Json same = parse_json(again.last_line(), "output");
+  EXPECT_EQ(same.at("arms"), j.at("arms"));
+  EXPECT_EQ(same.at("seconds"), j.at("seconds")) << "nothing was run again";
+  // Another rule is another search.
+  f.write("g.toml", "[rule]\nmargin = 0.3\nwide_margin = 0.5\n");
+  const Outcome other = f.run({}, "g.toml");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("choose another --out"), std::string::npos) << other.err;
+}
+
+TEST(Frontier, DryRunSaysHowMuchItMayBe) {
+  const SmallFrontier f;
+  const Outcome o = f.run({"--dry-run"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("2 arms, 2 seeds, optim.lr from 0.01 by factors of 6, at most 3 values: at "
+                       "most 12 trials"),
+            std::string::npos)
+      << o.out;
+  EXPECT_NE(o.out.find("worst case: "), std::string::npos) << o.out;
+  EXPECT_FALSE(real_fs().exists(f.file("out")));
+  const Outcome json = f.run({"--dry-run", "--json"});
+  const Json j = parse_json(json.last_line(), "output");
+  EXPECT_EQ(j.at("most_trials").as_int(), 12);
+  EXPECT_GT(j.at("worst_seconds").as_double(), 0);
+}
+
+TEST(Frontier, BadFiles) {
+  const SmallFrontier f;
+  const auto refused = [&](const std::string& more, const std::string& part) {
+    f.write("bad.toml", more);
+    const Outcome o = f.run({}, "bad.toml");
+    EXPECT_EQ(o.code, 2) << more;
+    EXPECT_NE(o.err.find(part), std::string::npos) << part << " in " << o.err;
+    EXPECT_FALSE(real_fs().exists(f.file("out")));
+  };
+  refused("max_trials = 3\n",
+          "2 arms with 2 seeds and up to 3 values may come to 12 trials, max_trials is 3: --yes");
+  refused("key = \"optim.lrr\"\n",
+          "key: \"optim.lrr\" is no number of the config of arm plain, did you mean \"optim.lr\"?");
+  refused("key = \"method\"\n", "key: \"method\" is no number of the config of arm plain");
+  refused("axis = \"model.dimm\"\naxis_values = [32]\n",
+          "axis: \"model.dimm\" is no number of the config of arm plain, did you mean "
+          "\"model.dim\"?");
+  refused("axis = \"model.dim\"\naxis_values = [24]\n",
+          "axis_values: 24 is no multiple of the head size 16, which is held fixed");
+  refused("key = \"train.batch\"\n", "start: must be a whole number, as train.batch is; is 0.01");
+  refused("[rule]\nmargni = 1\n", "rule.margni: unknown key, did you mean \"margin\"?");
+  real_fs().write_file(f.file("arm.toml"),
+                       "base = \"run.toml\"\nseeds = 2\n"
+                       "arms = [{name = \"a\", set = {model.dmi = 3}},\n"
+                       "  {name = \"b\", set = {train.dtype = \"auto\"}}]\n");
+  const Outcome o = f.run({}, "arm.toml");
+  EXPECT_EQ(o.code, 2);
+  EXPECT_NE(o.err.find("arm.toml:3:29: model.dmi: unknown key, did you mean \"dim\"?"),
+            std::string::npos)
+      << o.err;
+  EXPECT_NE(o.err.find("\"auto\""), std::string::npos) << o.err;
+  real_fs().write_file(f.file("key.toml"),
+                       "base = \"run.toml\"\nseeds = 2\n"
+                       "arms = [{name = \"a\", set = {optim.lr = 3}}]\n");
+  EXPECT_NE(f.run({}, "key.toml")
+                .err.find("optim.lr: is what the frontier is looked for along; leave it out"),
+            std::string::npos);
+  EXPECT_NE(f.run({"--jobs", "-1"}).err.find("--jobs: must be at least 1, is -1"),
+            std::string::npos);
+}
+
+TEST(Frontier, ASearchThatIsStoppedGoesOn) {
+  const SmallFrontier f;
+  Running search({"frontier", f.file("f.toml"), "--out", f.file("out"), "--jobs", "1"});
+  ASSERT_TRUE(search.says("[1/")) << search.err();
+  search.send(SIGINT);
+  const Outcome stopped = search.wait();
+  EXPECT_EQ(stopped.code, 75) << stopped.err;
+  EXPECT_NE(stopped.err.find("go on with: keel frontier "), std::string::npos) << stopped.err;
+  EXPECT_FALSE(real_fs().exists(f.file("out/report.html")));
+  const Outcome o = f.run();
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_TRUE(real_fs().exists(f.file("out/report.html")));
+}
+
+}  // namespace
+}  // namespace keel
