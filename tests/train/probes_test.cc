@@ -364,7 +364,8 @@ TEST_P(Measured, TheCopyOfTheWeightsIsPlanned) {
 std::map<std::string, std::vector<MetricPoint>> metrics_of(
     const Folder& folder, const std::string& probes, std::map<std::string, std::string>* meta) {
   Session s = create_session(real_fs(), folder / "run.toml",
-                             {"log.probes=" + probes, "train.steps=4"}, folder / ("run" + probes));
+                             {"log.probes=" + probes, "train.steps=4", "schedule.warmup=1"},
+                             folder / ("run" + probes));
   StopRequests requests;
   {
     Recorder recorder(*s.dir, real_fs(), *s.trainer, 0, [](const std::string&) {});
