@@ -115,18 +115,22 @@ TEST(TrainingFrontier, MovesWithTheLabelling) {
 TEST(DivergenceFrontier, IsAnIntervalBetweenTwoRates) {
   const ArmOutcomes arm = arm_of({{2.5, 2.0, 2.9, kLost},  // does not train at 2: no divergence
                                   {2.5, 2.0, kLost, 2.0},  // the first failure counts
-                                  {kLost, 2.0, 2.0, 2.0},  // fails at once
+                                  {kLost, 2.0, 2.0, 2.0},  // too slow below the best rate
                                   {2.5, 2.0, -1, kLost},   // a missing trial widens it
                                   {2.5, 2.0, 2.0, 2.0}});  // never fails
   const auto bounds = divergence_bounds(arm, 0);
   const std::vector<std::pair<double, double>> wanted{
-      {2, 3}, {1, 2}, {-INFINITY, 0}, {1, 3}, {3, INFINITY}};
+      {2, 3}, {1, 2}, {3, INFINITY}, {1, 3}, {3, INFINITY}};
   ASSERT_EQ(bounds.size(), wanted.size());
   for (size_t s = 0; s < wanted.size(); ++s) {
     EXPECT_EQ(bounds[s].low, wanted[s].first) << s;
     EXPECT_EQ(bounds[s].high, wanted[s].second) << s;
   }
-  EXPECT_EQ(common_divergence_bounds(arm, 0).high, 0);
+  EXPECT_EQ(common_divergence_bounds(arm, 0).low, 1);
+  EXPECT_EQ(common_divergence_bounds(arm, 0).high, 2);
+  const ArmOutcomes at_best = arm_of({{2.5, kLost, 2.9}, {2.5, 1.0, 2.9}, {2.5, 1.0, 2.9}});
+  EXPECT_TRUE(std::isinf(divergence_bounds(at_best, 0)[0].low)) << "fails at the best rate";
+  EXPECT_EQ(divergence_bounds(at_best, 0)[0].high, 1);
   const Observation of_all = common_divergence_bounds(arm_of({{2, 2, kLost}, {2, 2, 2}}), 0);
   EXPECT_EQ(of_all.low, 1);
   EXPECT_EQ(of_all.high, 2);

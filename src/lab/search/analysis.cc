@@ -296,6 +296,14 @@ std::string why(GridEnd end, const FrontierSpec& spec) {
   return "";
 }
 
+// Whether a seed fails at the best value or beyond it.
+bool fails_in_some(const ArmResult& a, bool up) {
+  return std::any_of(a.rates.begin(), a.rates.end(), [&](const ArmRate& r) {
+    const bool beyond = up ? r.rate >= a.best_lr : r.rate <= a.best_lr;
+    return beyond && r.share_diverged + r.share_not_training > 0;
+  });
+}
+
 // What is to be said of each arm in plain words.
 void add_arm_notes(const SearchReport& report, const Searched& searched, FrontierResult& result) {
   const FrontierSpec& spec = report.spec;
@@ -313,9 +321,11 @@ void add_arm_notes(const SearchReport& report, const Searched& searched, Frontie
           plain(up ? a.rates.front().rate : a.rates.back().rate)));
     } else if (f.censored == (up ? "right" : "left")) {
       result.notes.push_back(fmt::format(
-          "{} never fails up to {} = {}, where the grid ended by {}: stable at least so far.",
-          a.name, spec.key, plain(up ? a.rates.back().rate : a.rates.front().rate),
-          why(searched.failing_side, spec)));
+          "{} {} up to {} = {}, where the grid ended by {}: {}.", a.name,
+          fails_in_some(a, up) ? "fails with too few seeds to say where" : "never fails", spec.key,
+          plain(up ? a.rates.back().rate : a.rates.front().rate), why(searched.failing_side, spec),
+          fails_in_some(a, up) ? "the bound is that of those that train"
+                               : "stable at least so far"));
     } else if (f.ill_determined) {
       result.notes.push_back(a.name +
                              ": the training frontier is ill-determined, its standard error is "
