@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -442,7 +443,9 @@ FrontierValue frontier_value(const Estimate& estimate, const Observation& of_all
                 : censored == Censored::kLeft ? of_all.high
                                               : (of_all.low + of_all.high) / 2;
   }
-  v.value = std::exp(direction * log_value);
+  // So that a bound is the very value that was run.
+  const std::string rounded = fmt::format("{:.12g}", std::exp(direction * log_value));
+  v.value = std::strtod(rounded.c_str(), nullptr);
   if (estimate.interval) {
     if (std::isfinite(estimate.interval->low)) v.low = std::exp(direction * estimate.interval->low);
     if (std::isfinite(estimate.interval->high)) {
