@@ -25,7 +25,7 @@ cuda:  ## the program with CUDA, build/keel-cuda (needs nvcc)
 	cmake --build build/cuda --target keel test_cuda -j $(JOBS)
 	build/cuda/test_cuda
 
-demo: build  ## train a small transformer on the King James Bible; ends with the path of its report
+demo: build  ## train a small transformer on the King James Bible, find three frontiers; ends with the report
 	@tools/setup.sh demo
 	@tools/demo.sh
 

@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""What each technique costs: its training step beside the step without it, in pairs of processes
-whose order changes from round to round, so that a slow minute of the machine falls on both. For
-each: the median of the pairs' ratios of step time (with the smallest and largest), of peak memory
-and of counted flops (its floor: what it would cost at the other side's speed), and the parameters it
-adds.
+"""What each technique costs: its training step beside the step without it, in turn in one process
+(`keel bench --against`), so that a slow minute of the machine falls on both. For each: the ratio of
+the lower quartiles of step times, as neighbours on a shared machine only ever make a step slower, with
+a 90 % interval; the ratio of counted flops (its floor: what it would cost at the other side's speed)
+and of planned memory; and the parameters it adds.
 usage: bench_techniques.py KEEL [--only NAME,...] [--rounds N] [--steps N] [--budget MINUTES]
                            [--config FILE] [--set KEY=VALUE]... [--out DIR] [--fresh]
+       bench_techniques.py KEEL --samples SECONDS [--only NAME,...]
        bench_techniques.py KEEL --publish | --list | --check
-Every pair is kept in build/bench/techniques.json as soon as it is there: run again, the tool goes on
+Pairs are kept in build/bench/techniques.json as soon as they are there: run again, the tool goes on
 where it was stopped, unless the program, the config or the machine is another one. A round goes over
-all techniques before the next begins, and the last one is cut short where the budget (45 minutes) is
-used up. A technique that the config cannot have is left out, with keel's reason.
+all techniques before the next begins, four times as long for those with a bound, and the last one is
+cut short where the budget (45 minutes) is used up. A technique that the config cannot have is left
+out, with keel's reason.
+--samples finds the same by samples of the processor (perf), for techniques with a bound that add no
+matrix products: the time of a step for each second of its products, beside that of the step without.
+Other work on the machine slows both alike, so that this tells a percent where clocks do not.
 --publish writes the results to src/lab/techniques/costs.json, which `keel techniques` reads, and
 into docs/performance.md. --list prints what there is. --check measures nothing: whether the config
 takes every switch, names are those of `keel techniques`, and docs/performance.md has the table of
@@ -20,16 +25,20 @@ import datetime
 import hashlib
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COSTS = os.path.join(ROOT, "src", "lab", "techniques", "costs.json")
 PAGE = os.path.join(ROOT, "docs", "performance.md")
 BEGIN, END = "<!-- techniques: begin -->\n", "<!-- techniques: end -->\n"
-DISCARDED = 2  # steps of a process that are not measured: products are prepared, memory is laid out
+START_SECONDS = 6  # until a process that is sampled trains
+DISCARDED = 1  # pairs of a process that are not measured: products are prepared, memory is laid out
+BOUNDED = 4  # times as many pairs for those with a bound
 
 A, N, P = "model.attention.", "model.norm.", "model.position."
 QK_NORM, PLACE = A + "qk_norm.", "model.placement."
@@ -123,7 +132,7 @@ ROWS = {
         ("dropout", "", ["model.dropout=0.1"], []),
     ],
     "ffn": [
-        ("swiglu", "against gelu, as many parameters", [], GELU),
+        ("swiglu", "against gelu, as many parameters", [], GELU + ["model.ffn.hidden=1536"]),
         *same("model.ffn.kind",
               ["geglu", "geglu_erf", "reglu", "glu", "bilinear", "gated_elu"]),
         *same("model.ffn.kind", ["gelu_erf", "relu", "relu2", "silu", "elu"], GELU),
@@ -132,6 +141,12 @@ ROWS = {
                for m in ("soft_temp", "soft_cap", "soft_clip", "layer_scale", "sigma_reparam",
                          "qk_norm", "qk_norm_cap", "qkv_norm", "qk_fc_norm")],
 }
+
+# What a step with it may take at most, in steps without it; Muon's is 1.25 times its floor.
+BOUNDS = {"qk_norm_rms (and RoPE, against neither)": 1.03, "soft_cap": 1.02, "off_by_one": 1.02,
+          "learned_sink": 1.02, "sandwich": 1.04, "alibi": 1.03, "t5_bias": 1.03,
+          "sigma_reparam": 1.05, "stable_adamw": 1.02, "lion": 1.02, "sgd": 1.02,
+          "muon": 1.25}
 
 # In the step that the others are measured against.
 BASE = ["rms_norm", "pre_norm", "final_norm", "softmax_attention", "rope", "swiglu", "plain_linear",
@@ -166,26 +181,25 @@ def label(row):
     return row[1] + (f" ({row[2]})" if row[2] else "")
 
 
-def keel(args, command, sets):
+def keel(args, command, sets, against=None):
     line = [args.keel, *command]
-    for s in args.set + sets:
-        line += ["--set", s]
+    for flag, values in (("--set", args.set + sets), ("--against", against)):
+        for value in values or []:
+            line += [flag, value]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr.strip()
 
 
-def bench(args, sets):
-    """One measurement; or why the config cannot be measured."""
-    code, out, err = keel(args, ["bench", args.config, "--steps", str(args.steps), "--discard",
-                                 str(DISCARDED), "--json"], sets)
+def bench(args, row):
+    """Pairs of steps; or why the config cannot be measured."""
+    steps = args.steps * (BOUNDED if label(row) in BOUNDS else 1)
+    code, out, err = keel(args, ["bench", args.config, "--steps", str(steps), "--discard",
+                                 str(DISCARDED), "--json"], row[3], args.set + row[4] or [""])
     if code == 2:  # a combination that is refused
         return None, err
     if code != 0:
         sys.exit(f"bench_techniques: keel bench failed ({code}): {err}")
-    found = json.loads(out.strip().splitlines()[-1])
-    ms = found["step_ms"]["median"]
-    return {"ms": ms, "work": ms * found["gflops"], "memory": found["peak_rss_bytes"],
-            "parameters": found["parameters"]}, None
+    return json.loads(out.strip().splitlines()[-1]), None
 
 
 def machine():
@@ -225,7 +239,7 @@ class Results:
         self.rows = found["rows"]
 
     def of(self, row):
-        return self.rows.setdefault(label(row), {"pairs": []})
+        return self.rows.setdefault(label(row), {"pairs": [], "rounds": 0})
 
     def save(self):
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -234,34 +248,86 @@ class Results:
         os.replace(self.path + ".new", self.path)
 
 
-def measure(args, results, row, index):
-    """The order of the two sides changes from round to round: neither is always the first."""
-    mine, pair = results.of(row), {}
-    for side in ("with", "without") if index % 2 == 0 else ("without", "with"):
-        pair[side], reason = bench(args, row[3] if side == "with" else row[4])
-        if reason is not None:
-            mine["refused"] = reason
-            break
+def measure(args, results, row):
+    mine = results.of(row)
+    found, reason = bench(args, row)
+    if reason is not None:
+        mine["refused"] = reason
     else:
-        mine["pairs"].append(pair)
+        here, there = found["here"], found["against"]
+        mine["pairs"] += found["step_ms_pairs"]
+        mine["rounds"] += 1
+        mine["memory"] = here["planned_bytes"] / there["planned_bytes"]
+        mine["work"] = here["flops"] / there["flops"]
+        mine["parameters"] = here["parameters"] - there["parameters"]
         mine["date"] = datetime.date.today().isoformat()
     results.save()
 
 
+def sampled(args, sets):
+    """Samples of training steps, and those of them in matrix products, which are oneDNN's code."""
+    line = [args.keel, "bench", args.config, "--steps", "1000000"]
+    for value in args.set + sets:
+        line += ["--set", value]
+    with tempfile.NamedTemporaryFile() as data, subprocess.Popen(line, stdout=subprocess.DEVNULL) as child:
+        try:
+            time.sleep(START_SECONDS)
+            subprocess.run(["perf", "record", "-e", "cpu-clock", "-F", "499", "-o", data.name, "-p",
+                            str(child.pid), "--", "sleep", str(args.samples)], check=True,
+                           capture_output=True)
+        finally:
+            child.kill()
+        text = subprocess.run(["perf", "script", "-i", data.name, "-F", "ip,sym,dso"], check=True,
+                              capture_output=True, text=True).stdout
+    # The kernel's samples and those of threads that wait for work are none of a step's own.
+    lines = [x for x in text.splitlines()
+             if x.strip() and "[kernel" not in x and "Pool::" not in x]
+    products = [x for x in lines if any(w in x for w in ("libdnnl", "[unknown]", "//anon"))
+                and "keel" not in x]
+    return len(lines), len(products)
+
+
+def sample(args):
+    results = Results(args, compared=False)
+    for row in chosen(args.only):
+        if label(row) not in BOUNDS or row[1] == "muon":
+            continue
+        (a, pa), (b, pb) = sampled(args, row[3]), sampled(args, row[4])
+        ratio = (a / pa) / (b / pb)
+        error = ratio * (1 / pa - 1 / a + 1 / pb - 1 / b) ** 0.5
+        results.of(row)["sampled"] = [round(ratio, 4), round(error, 4)]
+        results.save()
+        print(f"{label(row)}: {ratio:.4f}, standard error {error:.4f}", flush=True)
+    return 0
+
+
+def lower_quartile(values):
+    return statistics.quantiles(values, n=4, method="inclusive")[0] if len(values) > 1 else values[0]
+
+
+def ratio_of(pairs):
+    """Of the lower quartiles of both sides, with its 90 % interval by 1000 resamples of pairs."""
+    def ratio(chosen):
+        return lower_quartile([a for a, _ in chosen]) / lower_quartile([b for _, b in chosen])
+
+    draws = random.Random(1)
+    found = sorted(ratio(draws.choices(pairs, k=len(pairs))) for _ in range(1000))
+    return ratio(pairs), found[50], found[949]
+
+
 def summary(row, found):
     """What is published of a row, or None."""
-    pairs = found.get("pairs", [])
-    if not pairs or "refused" in found:
+    if not found.get("pairs") or "refused" in found:
         return None
-    ratios = {key: [p["with"][key] / p["without"][key] for p in pairs]
-              for key in ("ms", "memory", "work")}
-    last = pairs[-1]
-    return {"technique": row[1], "form": row[2], "time": round(statistics.median(ratios["ms"]), 4),
-            "low": round(min(ratios["ms"]), 4), "high": round(max(ratios["ms"]), 4),
-            "memory": round(statistics.median(ratios["memory"]), 4),
-            "work": round(statistics.median(ratios["work"]), 4),
-            "parameters": last["with"]["parameters"] - last["without"]["parameters"],
-            "pairs": len(pairs), "date": found["date"]}
+    time, low, high = ratio_of(found["pairs"])
+    bound = BOUNDS.get(label(row))
+    if bound and row[1] == "muon":
+        bound *= found["work"]
+    return {"technique": row[1], "form": row[2], "time": round(time, 4), "low": round(low, 4),
+            "high": round(high, 4), "bound": bound and round(bound, 3),
+            "memory": round(found["memory"], 4), "work": round(found["work"], 4),
+            "parameters": found["parameters"], "pairs": len(found["pairs"]),
+            "sampled": found.get("sampled"), "date": found["date"]}
 
 
 def line_of(s):
@@ -271,26 +337,27 @@ def line_of(s):
 
 def run(args):
     rows, results = chosen(args.only), Results(args)
+    rows.sort(key=lambda row: label(row) not in BOUNDS)  # those first
     begin, took = time.monotonic(), []
-    open_pairs = [(i, row) for i in range(args.rounds) for row in rows
-                  if len(results.of(row)["pairs"]) <= i]
-    print(f"{len(rows)} techniques, {len(open_pairs)} pairs of processes to measure", flush=True)
-    for done, (i, row) in enumerate(open_pairs):
+    open_runs = [row for i in range(args.rounds) for row in rows
+                 if results.of(row)["rounds"] <= i]
+    print(f"{len(rows)} techniques, {len(open_runs)} processes to run", flush=True)
+    for done, row in enumerate(open_runs):
         found = results.of(row)
         if "refused" in found:
             continue
         mean = statistics.mean(took) if took else 0
         if time.monotonic() - begin + mean > args.budget * 60:
-            print(f"the {args.budget:g} minutes are used up with {len(open_pairs) - done} pairs "
+            print(f"the {args.budget:g} minutes are used up with {len(open_runs) - done} runs "
                   "left; run again to go on, or --publish what there is")
             return 0
         at = time.monotonic()
-        measure(args, results, row, i)
+        measure(args, results, row)
         took.append(time.monotonic() - at)
-        left = min(statistics.mean(took) * (len(open_pairs) - done - 1),
+        left = min(statistics.mean(took) * (len(open_runs) - done - 1),
                    args.budget * 60 - (time.monotonic() - begin))
         s = summary(row, found)
-        print(f"[{done + 1}/{len(open_pairs)}, {max(left, 0) / 60:.0f} min left] {label(row)}: "
+        print(f"[{done + 1}/{len(open_runs)}, {max(left, 0) / 60:.0f} min left] {label(row)}: "
               + (line_of(s) if s else f"left out: {found['refused']}"), flush=True)
     print(markdown(published(results)), end="")
     return 0
@@ -309,12 +376,15 @@ def markdown(costs):
     dates = sorted({r["date"] for r in costs["rows"]})
     lines = [f"`{costs['config']}`" + "".join(f", `{s}`" for s in costs["set"])
              + f", {costs['machine']}, " + " to ".join(dict.fromkeys((dates[0], dates[-1])))
-             + f". Time: the median (smallest to largest) of pairs of processes of {costs['steps']} "
-             "steps; floor: by counted flops.", "",
-             "| family | technique | step time | floor | peak memory | parameters |",
-             "|---|---|---|---|---|---|"]
+             + ". Time: the ratio of the lower quartiles of steps in turn (its 90 % interval); wanted: "
+             "the most it may be; by samples: the same from samples of the processor (standard "
+             "error); floor: by counted flops.", "",
+             "| family | technique | step time | pairs | by samples | wanted | floor "
+             "| planned memory | parameters |", "|---|---|---|---|---|---|---|---|---|"]
     lines += [f"| {r['family']} | {r['technique']}{': ' + r['form'] if r['form'] else ''} "
-              f"| {r['time']:.3f} ({r['low']:.3f} to {r['high']:.3f}) | {r['work']:.3f} "
+              f"| {r['time']:.3f} ({r['low']:.3f} to {r['high']:.3f}) | {r['pairs']} "
+              f"| {'{:.3f} ({:.3f})'.format(*r['sampled']) if r['sampled'] else ''} "
+              f"| {format(r['bound'], '.2f') if r['bound'] else ''} | {r['work']:.3f} "
               f"| {r['memory']:.3f} | {r['parameters']:+,} |" for r in costs["rows"]]
     return "\n".join(lines) + "\n"
 
@@ -387,11 +457,12 @@ def parse():
     p.add_argument("keel")
     p.add_argument("--config", default=os.path.join(ROOT, "configs", "bench", "medium.toml"))
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--steps", type=int, default=3)
+    p.add_argument("--steps", type=int, default=4)
     p.add_argument("--budget", type=float, default=45)
     p.add_argument("--only", default="")
     p.add_argument("--out", default=os.path.join(ROOT, "build", "bench"))
     p.add_argument("--set", action="append", default=[], help="for both sides")
+    p.add_argument("--samples", type=float, default=0, metavar="SECONDS")
     for flag in ("fresh", "publish", "list", "check"):
         p.add_argument("--" + flag, action="store_true")
     args = p.parse_args()
@@ -407,6 +478,8 @@ def main():
             print(f"{row[0]:12}{label(row):44}{' '.join(row[3]) or 'as it is'}"
                   + (f"  against  {' '.join(row[4])}" if row[4] else ""))
         return 0
+    if args.samples:
+        return sample(args)
     return check(args) if args.check else publish(args) if args.publish else run(args)
 
 

@@ -41,7 +41,7 @@ SWEEP = """
 base = "run.toml"
 seeds = 3
 [grid]
-optim.lr = [0.003, 0.03, 1000.0]
+optim.lr = [0.01, 0.03, 1000.0]
 [set]
 checkpoint.every = {every}
 """
@@ -111,25 +111,30 @@ class Loop:
             return subprocess.Popen(line, stdout=to_out, stderr=to_err)
 
     def kill_one(self, runner):
-        """A worker, or in one of four the sweep, which takes its workers with it."""
-        workers = workers_of(runner.pid)
-        if not workers or self.random.random() < 0.25:
+        """A worker, or in one of four the sweep, which takes its workers with it. False when the
+        sweep ended before."""
+        if self.random.random() < 0.25:
+            time.sleep(self.random.uniform(0, 0.3))
             runner.kill()
-            runner.wait()
-            self.kills["sweeps"] += 1
-            return
-        os.kill(self.random.choice(workers), signal.SIGKILL)
+            self.kills["sweeps"] += runner.wait() != 0
+            return runner.returncode != 0
+        while not (workers := workers_of(runner.pid)):
+            if runner.poll() is not None:
+                return False
+            time.sleep(0.002)
+        time.sleep(self.random.uniform(0, 0.15))
+        try:
+            os.kill(self.random.choice(workers), signal.SIGKILL)
+        except ProcessLookupError:
+            return runner.poll() is None
         self.kills["workers"] += 1
+        return True
 
     def disturbed(self, every, out, kills):
         """Kills until the sweep ends or `kills` were done."""
         runner = self.start(every, out)
-        while kills > 0:
-            time.sleep(self.random.uniform(0, 0.3))
-            if runner.poll() is not None:
-                break
-            self.kill_one(runner)
-            kills -= 1
+        before = sum(self.kills.values())
+        while sum(self.kills.values()) - before < kills and self.kill_one(runner):
             if runner.poll() is not None:
                 runner = self.start(every, out)
         if runner.wait() != 0:

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/lab_commands.h"
 #include "train/generate.h"
 
 namespace keel {
@@ -44,6 +45,9 @@ struct BenchArgs {
   std::vector<std::string> sets;
   int64_t steps = 20;   // that are measured
   int64_t discard = 3;  // before them
+  // The other side of a comparison, in place of `sets`; none: nothing is compared. An empty text is
+  // the config as it stands.
+  std::vector<std::string> against;
   bool json = false;
 };
 struct CoordCheckArgs {
@@ -115,33 +119,6 @@ struct TechniquesArgs {
   std::string name;  // empty: all
   std::string docs;  // a folder to write the pages of docs/techniques to; or empty
   bool json = false;
-};
-struct SweepArgs {
-  std::string file, out;  // out empty: sweeps/ and the file's name
-  std::string max_time;   // "3h30m"; empty: no limit
-  int64_t jobs = 0;       // 0: as the file says
-  bool dry_run = false, yes = false, json = false;
-};
-struct FrontierArgs {
-  std::string file, out;  // as of a sweep
-  std::string max_time;
-  int64_t jobs = 0;
-  bool dry_run = false, yes = false, json = false;
-};
-struct SweepStatusArgs {
-  std::string out;
-  bool json = false;
-};
-struct SweepRetryArgs {
-  std::string out;
-};
-struct SweepRmArgs {
-  std::string out;
-};
-// A worker of a sweep, started by the process `parent`.
-struct SweepWorkerArgs {
-  std::string out;
-  int64_t core = 0, parent = 0;
 };
 struct VersionArgs {};
 // A text to be printed: help that was asked for.

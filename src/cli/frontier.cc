@@ -17,6 +17,7 @@
 #include "core/version.h"
 #include "io/fs.h"
 #include "lab/search/frontier_file.h"
+#include "lab/search/ladder_svg.h"
 #include "lab/search/page.h"
 #include "lab/search/text.h"
 #include "lab/sweep/plan.h"
@@ -108,11 +109,12 @@ std::string command_of(const FrontierArgs& args, const std::string& out) {
   return fmt::format("keel frontier {} --out {}", shell_quote(args.file), shell_quote(out));
 }
 
-// Writes the three files; the path of the page.
+// Writes the files of the result; the path of the page.
 std::string write_result(const FrontierResult& result, const std::string& out) {
   Fs& fs = real_fs();
   fs.replace_file(join_path(out, "frontier.json"), to_json(result).dump() + "\n");
   fs.replace_file(join_path(out, "frontier.md"), frontier_markdown(result));
+  fs.replace_file(join_path(out, "ladder.svg"), ladder_svg(result));
   const std::string page = join_path(out, "report.html");
   write_frontier_page(result, page, {"keel " + version(), unix_time()});
   return page;

@@ -185,6 +185,10 @@ void Parser::look_commands() {
   c->add_option("--discard", bench_.discard, "steps before them that are not (3)")
       ->option_text("N");
   add_sets(c, bench_.sets);
+  c->add_option("--against", bench_.against,
+                "measure in turn with the config with this in place of --set; \"\": as it stands")
+      ->allow_extra_args(false)
+      ->option_text("KEY=VALUE");
   c->add_flag("--json", bench_.json, kJsonHelp);
 
   c = command(app_, "coordcheck", "whether activations keep their size with width", coordcheck_);

@@ -18,6 +18,13 @@ std::unique_ptr<Dataset> open_data(const RunConfig& c) {
                                 .lanes = c.sequences()});
 }
 
+MeasuredStep measure_step(Trainer& trainer) {
+  const double begin = seconds_now();
+  MeasuredStep step{trainer.step(), 0};
+  step.seconds = seconds_now() - begin;
+  return step;
+}
+
 }  // namespace
 
 PlannedConfig plan_config(const std::string& path, const std::vector<std::string>& sets) {
@@ -51,10 +58,20 @@ Rig open_rig(PlannedConfig planned) {
 std::vector<MeasuredStep> measure_steps(Trainer& trainer, int64_t discard, int64_t steps) {
   std::vector<MeasuredStep> out;
   for (int64_t i = 0; i < discard + steps; ++i) {
-    const double begin = seconds_now();
-    MeasuredStep step{trainer.step(), 0};
-    step.seconds = seconds_now() - begin;
+    const MeasuredStep step = measure_step(trainer);
     if (i >= discard) out.push_back(step);
+  }
+  return out;
+}
+
+std::vector<StepPair> measure_pairs(Trainer& a, Trainer& b, int64_t discard, int64_t pairs) {
+  std::vector<StepPair> out;
+  for (int64_t i = 0; i < discard + pairs; ++i) {
+    StepPair pair;
+    if (i % 2 == 0) pair.a = measure_step(a).seconds;
+    pair.b = measure_step(b).seconds;
+    if (i % 2 != 0) pair.a = measure_step(a).seconds;
+    if (i >= discard) out.push_back(pair);
   }
   return out;
 }

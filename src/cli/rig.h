@@ -35,6 +35,12 @@ struct MeasuredStep {
 };
 // `discard` steps that are not measured, then `steps` that are.
 std::vector<MeasuredStep> measure_steps(Trainer& trainer, int64_t discard, int64_t steps);
+// Seconds of steps of two trainers in turn, as many of each; which one begins changes from pair to
+// pair, so that a slow second of the machine falls on both.
+struct StepPair {
+  double a = 0, b = 0;
+};
+std::vector<StepPair> measure_pairs(Trainer& a, Trainer& b, int64_t discard, int64_t pairs);
 // The value below which a share `q` of the sorted seconds lies, between neighbours by proportion.
 double quantile(std::vector<double> seconds, double q);
 std::vector<double> seconds_of(const std::vector<MeasuredStep>& steps);

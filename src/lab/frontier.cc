@@ -191,10 +191,11 @@ std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t a
   bounds.reserve(outcomes.seeds().size());
   for (size_t s = 0; s < outcomes.seeds().size(); ++s) {
     Observation o{arm, outcomes.seeds()[s], -kInfinity, kInfinity};
-    for (size_t r = outcomes.best_rate(); r < outcomes.log_rates().size() && std::isinf(o.high);
-         ++r) {
+    for (size_t r = 0; r < outcomes.log_rates().size() && std::isinf(o.high); ++r) {
       if (!outcomes.loss(r, s)) continue;
-      (outcomes.diverged(r, s) ? o.high : o.low) = outcomes.log_rates()[r];
+      const bool lost = outcomes.diverged(r, s);
+      if (lost && r < outcomes.best_rate()) continue;
+      (lost ? o.high : o.low) = outcomes.log_rates()[r];
     }
     bounds.push_back(o);
   }
@@ -204,9 +205,10 @@ std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t a
 Observation common_divergence_bounds(const ArmOutcomes& outcomes, size_t arm) {
   Observation o{arm, -1, -kInfinity, kInfinity};
   const std::vector<RateSummary> rates = outcomes.summary();
-  for (size_t i = outcomes.best_rate(); i < rates.size(); ++i) {
-    (rates[i].share_diverged > 0 ? o.high : o.low) = rates[i].log_rate;
-    if (rates[i].share_diverged > 0) break;
+  for (size_t r = 0; r < rates.size() && std::isinf(o.high); ++r) {
+    const bool lost = rates[r].share_diverged > 0;
+    if (lost && r < outcomes.best_rate()) continue;
+    (lost ? o.high : o.low) = rates[r].log_rate;
   }
   return o;
 }

@@ -82,8 +82,8 @@ class ArmOutcomes {
 // Training frontier, per seed: the first crossing of the bound above the best rate, interpolated in
 // log rate; beyond the last rate where there is none, below the best rate where that one fails;
 // below the first rate where all diverged.
-// Divergence frontier, per seed, from the best rate upwards as well, since a run that learns too
-// slowly stays above H1: (the last rate below which all pass, the first that diverged].
+// Divergence frontier, per seed: (the last rate that passed before it, the first from the best rate
+// upwards that diverged].
 std::vector<Observation> training_crossings(const ArmOutcomes& outcomes, size_t arm);
 std::vector<Observation> divergence_bounds(const ArmOutcomes& outcomes, size_t arm);
 // The same of the mean over seeds, and of all seeds together (any that diverges); seed -1.

@@ -24,6 +24,8 @@ void VerdictConfig::fields(Fields& f) {
   f("narrow_margin", narrow_margin, "in place of margin where an order is checked", between(0, 1));
   f("wide_margin", wide_margin, "in place of margin where an order is checked", between(0, 1));
   f("share_above", share_above, "share of the steps above H1 that is diverged", between(0, 1));
+  f("rise_above", rise_above, "how far above the run's lowest mean, as a share of it, these lie",
+    at_least(0));
   f("recovery_share", recovery_share, "share of the run in which a rise must be made good",
     between(0, 1));
   f("window_share", window_share, "window of the mean loss as a share of the steps", between(0, 1));
@@ -103,9 +105,13 @@ const std::optional<Irrevocable>& DivergenceRule::add(double loss) {
     return diverged_;
   }
   ring_[static_cast<size_t>(step % window_)] = loss;
-  if (step < shape_.warmup_steps + window_) return diverged_;
-  mean_ = mean_of_window();
-  look_at_mean();
+  if (step + 1 < window_) return diverged_;
+  const double mean = mean_of_window();
+  if (step >= shape_.warmup_steps + window_) {
+    mean_ = mean;
+    look_at_mean();
+  }
+  lowest_ = std::min(mean, lowest_.value_or(mean));
   return diverged_;
 }
 
@@ -116,13 +122,19 @@ double DivergenceRule::mean_of_window() const {
   return sum / static_cast<double>(window_);
 }
 
+// Worse than a model that ignores its context, and once better than now.
+bool DivergenceRule::lost_all(double mean) const {
+  return mean > shape_.unigram_entropy && mean > (1 + config_.rise_above) * *lowest_;
+}
+
 void DivergenceRule::look_at_mean() {
   const int64_t step = step_ - 1;
   const double h1 = shape_.unigram_entropy, mean = *mean_;
-  if (mean > h1 && ++above_ >= most_above_) {
-    diverged_ = {step, fmt::format("the mean of {} losses was above the unigram entropy {:.4g} in "
-                                   "{} steps by step {}",
-                                   window_, h1, above_, step)};
+  if (lost_all(mean) && ++above_ >= most_above_) {
+    diverged_ = {step,
+                 fmt::format("the mean of {} losses was above the unigram entropy {:.4g}, and "
+                             "above what it had been, in {} steps by step {}",
+                             window_, h1, above_, step)};
     return;
   }
   const bool risen =

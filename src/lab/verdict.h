@@ -21,6 +21,7 @@ constexpr size_t kLabellings = 3;
 struct VerdictConfig final : Config {
   double margin = 0.2, narrow_margin = 0.1, wide_margin = 0.35;
   double share_above = 0.1;
+  double rise_above = 0.05;
   double recovery_share = 0.1;
   double window_share = 0.02;
   int64_t window_min = 20;
@@ -56,9 +57,11 @@ struct Irrevocable {
 int64_t verdict_window(int64_t total_steps, const VerdictConfig& config);
 
 // The diverged rule, fed one training loss a step. Diverged is: a loss that is not finite; or,
-// after warm-up and one window, the mean of the last window above H1 in at least share_above of the
-// remaining steps; or that mean more than margin * (H1 - m) above its own earlier minimum m (taken
-// over the same steps, m below H1) for recovery_share of the steps on end.
+// after warm-up and one window, the mean of the last window above H1, and more than rise_above of
+// it above the lowest such mean of the run so far, in at least share_above of the remaining steps
+// (a run that is still falling is slow, not lost); or that mean more than margin * (H1 - m) above
+// its own earlier minimum m (taken over the same steps, m below H1) for recovery_share of the steps
+// on end.
 class DivergenceRule {
  public:
   // DataError for a shape that no run has: steps < 1, warm-up < 0, an entropy that is not positive.
@@ -72,6 +75,7 @@ class DivergenceRule {
 
  private:
   void look_at_mean();
+  bool lost_all(double mean) const;
   double mean_of_window() const;
 
   RunShape shape_;
@@ -80,6 +84,7 @@ class DivergenceRule {
   int64_t most_above_, most_risen_;
   std::vector<double> ring_;
   std::optional<double> mean_, minimum_;
+  std::optional<double> lowest_;  // of all windows, those of the warm-up too
   std::optional<int64_t> risen_since_;
   std::optional<Irrevocable> diverged_;
 };

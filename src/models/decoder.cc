@@ -43,8 +43,8 @@ Decoder::Block Decoder::make_block(int64_t layer) {
   b.mixer = mixers().make(c.attention, {parameters_, position_.get(), name + ".attention", c.dim,
                                         c.heads, c.kv_heads_in_force(), c.head_dim_in_force(),
                                         layer, c.attention_bias_in_force(), drop, c.linear});
-  b.ffn = ffns().make(c.ffn,
-                      {parameters_, name + ".ffn", c.dim, c.ffn_bias_in_force(), drop, c.linear});
+  b.ffn = ffns().make(
+      c.ffn, {parameters_, name + ".ffn", c.dim, c.ffn_bias_in_force(), drop, c.linear, layer});
   return b;
 }
 

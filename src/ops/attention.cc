@@ -212,7 +212,8 @@ Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArg
     penalty = empty({1}, DType::kF32, device);
   }
   if (args.probe) {
-    stats = empty({batch, heads, query_tiles(q.t), 3}, DType::kF32, device);
+    const int64_t columns = args.probe->rms_wanted ? kernel::kStatsWithRms : kernel::kStats;
+    stats = empty({batch, heads, query_tiles(q.t), columns}, DType::kF32, device);
   }
   const int64_t flops = 4 * batch * heads * q.t.dim(3) * visible_pairs(args, tq, k.t.dim(1));
   count_flops(flops);

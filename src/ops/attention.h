@@ -44,7 +44,7 @@ struct AttentionArgs {
   const StepState* step = nullptr;             // read for dropout; must outlive backward
   uint64_t stream = 0;                         // Philox stream of this site
   std::array<ScorePass, kMaxPasses> passes{};  // in order, up to the first without a function
-  AttentionProbe* probe = nullptr;             // filled where given: |score| before the passes
+  AttentionProbe* probe = nullptr;             // filled where given: scores before the passes
 
   // A logit of each head that is in the softmax's denominator only, f32 [heads] or empty: the
   // weights of a row sum to less than 1. Zeros: exp(s) / (1 + sum exp(s)), "off by one".
@@ -82,7 +82,7 @@ struct Attention {
 // q [b, tq, heads, hd], k and v [b, tk, kv_heads, hd]: one dtype (f32 or bf16), any strides, last
 // axis contiguous. A query that sees no key gives 0. Throws ShapeError naming the argument and the
 // shapes, ConfigError for a dropout outside [0, 1), a negative window or offset, and so on.
-// The probe's logit is |score| over the visible pairs with scale and log_scale in it, before
+// The probe's logits are the scores of the visible pairs with scale and log_scale in them, before
 // passes, bias and sink; its entropy is that of the weights of the keys, made to sum to 1 and not
 // clipped.
 Attention attention(const Var& q, const Var& k, const Var& v, const AttentionArgs& args);
@@ -91,8 +91,8 @@ namespace kernel {
 struct AttentionFwd {
   Tensor q, k, v, o, lse;
   AttentionArgs args;
-  Tensor
-      stats;  // f32 [b, heads, query tiles, 3]: largest |score|, sum of entropies, rows; or empty
+  Tensor stats;  // f32 [b, heads, query tiles, kStats, or kStatsWithRms where the probe wants it]:
+                 // largest |score|, sum of entropies, rows; sum of score^2, pairs; or empty
   Tensor row_entropy =
       {};  // f32 [b, heads, tq]: of each row, infinite where no key is visible; or empty
 };
@@ -115,6 +115,7 @@ struct AttentionBwd {
   Tensor key_partial;  // f32 [b splits, heads, n, head_dim padded]: sums of ddistance_key; or empty
   Tensor row_entropy, dpenalty;  // of AttentionFwd; f32 [1]; both empty without a penalty
 };
+constexpr int64_t kStats = 3, kStatsWithRms = 5;
 constexpr int64_t kQueryTile = 64;
 constexpr int64_t kHeadPad = 16;  // head_dim is padded to a multiple of it in working memory
 

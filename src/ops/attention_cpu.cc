@@ -25,6 +25,7 @@ struct State {
   alignas(64) float shrink[kTile];  // what the last tile multiplied the earlier sums by
   alignas(64) float factor[kTile];  // what a finished row is multiplied by
   Vec largest;                      // |score|
+  Vec squares;                      // sum of score^2, where wanted
   bool started;
 };
 
@@ -135,6 +136,15 @@ void scan_largest(const Tile& t, const float* s, Vec* largest) {
   }
 }
 
+void add_squares(const Tile& t, const float* s, Vec* squares) {
+  for (int64_t j = 0; j < t.vecs(); ++j) {
+    for (int64_t k = t.begin(j); k < t.end(j); ++k) {
+      const Vec x = select(t.sees(j, k), load(s + k * kTile + j * kLanes), Vec(0.0f));
+      *squares = fma(x, x, *squares);
+    }
+  }
+}
+
 void shrink_rows(const State& state, int64_t queries, int64_t width, float* out) {
   for (int64_t i = 0; i < queries; ++i) {
     if (state.shrink[i] == 1.0f) continue;
@@ -202,8 +212,8 @@ float entropy_of(const State& state, int64_t i) {
   return std::log(state.sum[i]) - kLn2 * state.spread[i] / state.sum[i];
 }
 
-// Of one tile of queries: largest |score|, sum of the rows' entropies, rows that see a key.
-void write_stats(const Tile& t, const State& state, float* stats) {
+// Of one tile of queries, as AttentionFwd has them.
+void write_stats(const Tile& t, const State& state, bool rms, float* stats) {
   float largest = 0, entropy = 0, rows = 0;
   for (int i = 0; i < kLanes; ++i) largest = std::max(largest, state.largest.v[i]);
   for (int64_t i = 0; i < t.queries; ++i) {
@@ -214,6 +224,13 @@ void write_stats(const Tile& t, const State& state, float* stats) {
   stats[0] = largest;
   stats[1] = entropy;
   stats[2] = rows;
+  if (!rms) return;
+  int64_t pairs = 0;
+  for (int64_t i = 0; i < t.queries; ++i) {
+    pairs += std::max(0, t.visible->hi[i] - t.visible->lo[i]);
+  }
+  stats[3] = reduce_add(state.squares);
+  stats[4] = static_cast<float>(pairs);
 }
 
 template <class T>
@@ -283,7 +300,7 @@ class Unit {
     std::fill_n(state.top, kTile, kLowest);
     std::fill_n(state.sum, kTile, 0.0f);
     std::fill_n(state.spread, kTile, 0.0f);
-    state.largest = Vec(0.0f);
+    state.largest = state.squares = Vec(0.0f);
     state.started = false;
   }
 
@@ -296,8 +313,9 @@ class Unit {
     }
   }
 
-  // The tile's scores as the softmax reads them, and, where asked for, the largest as the probe
-  // reads it; returns whether that is done.
+  // The tile's scores as the softmax reads them, and, where asked for, their squares and, where
+  // they are about to be changed, the largest as the probe reads them; returns whether the latter
+  // is done.
   bool score(int64_t i, const Tile& t, Rows<const float> k, bool probe) {
     const bool passes = has_passes(a_.args);
     key_by_query(t, t.whole() || passes, k, s_.queries + i * s_.width * kTile, a_.q.dim(3),
@@ -308,6 +326,7 @@ class Unit {
       add_distance_term(a_.args, t, keys, s_.distance_queries + i * s_.width * kTile,
                         s_.by_distance, s_.scores);
     }
+    if (probe && wants_rms()) add_squares(t, s_.scores, &s_.states[i].squares);
     const bool changes = passes || a_.args.distance_bias;
     if (changes && probe) scan_largest(t, s_.scores, &s_.states[i].largest);
     if (passes) apply_passes(a_.args, t, batch_, head_, s_.scores, nullptr);
@@ -376,11 +395,11 @@ class Unit {
       }
     }
     if (!a_.stats) return;
-    const int64_t n = a_.stats.dim(2);
-    write_stats(
-        t, state,
-        a_.stats.data<float>() + ((batch_ * a_.q.dim(2) + head_) * n + first_tile_ + i) * 3);
+    const int64_t n = a_.stats.dim(2), columns = a_.stats.dim(3);
+    const int64_t at = (batch_ * a_.q.dim(2) + head_) * n + first_tile_ + i;
+    write_stats(t, state, wants_rms(), a_.stats.data<float>() + at * columns);
   }
+  bool wants_rms() const { return a_.stats && a_.stats.dim(3) == kStatsWithRms; }
 
   const AttentionFwd& a_;
   const Scratch& s_;
@@ -391,22 +410,31 @@ class Unit {
 // Reads the statistics of the tiles in their order.
 void fill_probe(const AttentionFwd& a) {
   const int64_t batch = a.stats.dim(0), heads = a.stats.dim(1), tiles = a.stats.dim(2);
+  const int64_t columns = a.stats.dim(3);
+  const bool rms = columns == kStatsWithRms;
   a.args.probe->logit_max.resize(static_cast<size_t>(heads));
   a.args.probe->entropy.resize(static_cast<size_t>(heads));
+  if (rms) a.args.probe->logit_rms.resize(static_cast<size_t>(heads));
   for (int64_t h = 0; h < heads; ++h) {
     float largest = 0;
-    double entropy = 0, rows = 0;
+    double entropy = 0, rows = 0, squares = 0, seen = 0;
     for (int64_t b = 0; b < batch; ++b) {
-      const float* s = a.stats.data<float>() + (b * heads + h) * tiles * 3;
-      for (int64_t i = 0; i < tiles; ++i, s += 3) {
+      const float* s = a.stats.data<float>() + (b * heads + h) * tiles * columns;
+      for (int64_t i = 0; i < tiles; ++i, s += columns) {
         largest = std::max(largest, s[0]);
         entropy += s[1];
         rows += s[2];
+        squares += rms ? s[3] : 0.0f;
+        seen += rms ? s[4] : 0.0f;
       }
     }
     a.args.probe->logit_max[static_cast<size_t>(h)] = largest;
     a.args.probe->entropy[static_cast<size_t>(h)] =
         static_cast<float>(rows > 0 ? entropy / rows : 0);
+    if (rms) {
+      a.args.probe->logit_rms[static_cast<size_t>(h)] =
+          static_cast<float>(seen > 0 ? std::sqrt(squares / seen) : 0);
+    }
   }
 }
 

@@ -24,12 +24,18 @@ void copy_in(const SafetensorsFile& file, const std::string& name, const Tensor&
 }  // namespace
 
 CheckpointContent checkpoint_content(const Trainer& trainer, const CheckpointState& state,
-                                     const CheckpointNumbers& numbers, const std::string& config) {
+                                     const std::string& config) {
   CheckpointContent content;
-  content.step = trainer.steps_done();
   content.model = state.model();
   content.state = state.state();
   content.files = {{"config.toml", config}, {"tokenizer.json", trainer.data().tokenizer().save()}};
+  return content;
+}
+
+void set_numbers(CheckpointContent& content, const Trainer& trainer,
+                 const CheckpointNumbers& numbers) {
+  content.step = trainer.steps_done();
+  content.extra = Json::object();
   content.extra.set("loss", numbers.loss);
   content.extra.set("grad_norm", numbers.grad_norm);
   if (const auto best = numbers.progress.best_val_loss) {
@@ -39,7 +45,6 @@ CheckpointContent checkpoint_content(const Trainer& trainer, const CheckpointSta
   content.extra.set("sequences", trainer.sequences_in(trainer.steps_done()));
   content.extra.set("vocab", trainer.model().vocab());
   content.extra.set("data", trainer.data().fingerprint());
-  return content;
 }
 
 std::optional<EvaluationProgress> progress_in(const LoadedCheckpoint& checkpoint) {

@@ -19,13 +19,16 @@ struct EvaluationProgress {
 
 struct CheckpointNumbers {
   double loss = 0, grad_norm = 0;  // of the step that the checkpoint was made after
-  EvaluationProgress progress;
+  EvaluationProgress progress = {};
 };
 
-// What a checkpoint of the trainer as it is now holds: the tensors of `state`, which was taken just
-// now, and their pointers. `config` is the resolved TOML.
+// What every checkpoint of a trainer has in common: tensors, as `state` has them and will have them
+// whenever it takes them anew, tokenizer, and `config`, the resolved TOML.
 CheckpointContent checkpoint_content(const Trainer& trainer, const CheckpointState& state,
-                                     const CheckpointNumbers& numbers, const std::string& config);
+                                     const std::string& config);
+// What belongs to the step that the trainer has come to.
+void set_numbers(CheckpointContent& content, const Trainer& trainer,
+                 const CheckpointNumbers& numbers);
 
 // As the checkpoint has it; nothing where it was written without.
 std::optional<EvaluationProgress> progress_in(const LoadedCheckpoint& checkpoint);

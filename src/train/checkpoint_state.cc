@@ -58,9 +58,14 @@ int64_t CheckpointState::copy_bytes(const Trainer& trainer) {
 
 CheckpointState::CheckpointState(const Trainer& trainer) {
   const int64_t bytes = copy_bytes(trainer);
-  if (bytes == 0) return;
-  copy_ = persistent(Shape{bytes / int64_t{sizeof(float)}}, DType::kF32, DeviceKind::kCpu,
-                     "the copy that checkpoints are written from (checkpoint.async)");
+  if (bytes > 0) {
+    copy_ = persistent(Shape{bytes / int64_t{sizeof(float)}}, DType::kF32, DeviceKind::kCpu,
+                       "the copy that checkpoints are written from (checkpoint.async)");
+  }
+  parts_ = state_parts(trainer);
+  int64_t at = 0;
+  model_ = place(parts_.model, at);
+  state_ = place(parts_.state, at);
 }
 
 // Gives each tensor its place in the copy and cuts what is to be copied or looked at into pieces.
@@ -75,7 +80,7 @@ std::vector<CheckpointTensor> CheckpointState::place(const std::vector<StateTens
     const auto* from = static_cast<const std::byte*>(t.raw());
     if (copies()) at += aligned(bytes);
     if (!on_host(t)) {
-      read(t, to);
+      remote_.push_back({t, to});
       from = std::exchange(to, nullptr);
     }
     out.push_back({s.name, safetensors_name(t.dtype()), extents(t.shape()),
@@ -100,12 +105,8 @@ std::optional<std::string> CheckpointState::first_bad() const {
   return std::nullopt;
 }
 
-std::string CheckpointState::take(const Trainer& trainer) {
-  parts_ = state_parts(trainer);
-  int64_t at = 0;
-  pieces_.clear();
-  model_ = place(parts_.model, at);
-  state_ = place(parts_.state, at);
+std::string CheckpointState::take() {
+  for (const Remote& r : remote_) read(r.from, r.to);
   std::atomic<bool> finite{true};
   parallel_for(static_cast<int64_t>(pieces_.size()), [&](int64_t i) {
     const Piece& p = pieces_[static_cast<size_t>(i)];

@@ -26,15 +26,15 @@ StateParts state_parts(const Trainer& trainer);
 class CheckpointState {
  public:
   // Takes memory for a copy, unless the config wants none and all lies on the host: MemoryError.
+  // The trainer must outlive this.
   explicit CheckpointState(const Trainer& trainer);
   // What that takes, in bytes; also of a trainer on kMeta.
   static int64_t copy_bytes(const Trainer& trainer);
 
   bool copies() const { return static_cast<bool>(copy_); }
   // Takes the state as it is now, on all threads. Returns the first tensor that is not finite and
-  // where, "tensor \"x\" is not finite at element 3"; empty when all is finite. Of the trainer that
-  // this was made for.
-  std::string take(const Trainer& trainer);
+  // where, "tensor \"x\" is not finite at element 3"; empty when all is finite.
+  std::string take();
   // What was taken last. With a copy it stays until the next take(), else until the next step.
   const std::vector<CheckpointTensor>& model() const { return model_; }
   const std::vector<CheckpointTensor>& state() const { return state_; }
@@ -49,9 +49,14 @@ class CheckpointState {
     int64_t count;
     DType type;
   };
+  struct Remote {
+    Tensor from;  // not on the host
+    void* to;
+  };
   Tensor copy_;       // on the host
-  StateParts parts_;  // as taken
+  StateParts parts_;  // of the trainer; they stay where they are for as long as it lives
   std::vector<CheckpointTensor> model_, state_;
+  std::vector<Remote> remote_;
   std::vector<Piece> pieces_;
 };
 

@@ -110,7 +110,9 @@ void StopConfig::fields(Fields& f) {
 
 void LogConfig::fields(Fields& f) {
   f("every", every, "steps between lines of the log", at_least(1));
-  f("probes", probes, "steps between readings of attention logits and entropies; 0: never",
+  f("probes", probes,
+    "steps between readings of attention logits and entropies, of the RMS of linears' outputs and "
+    "of how far weights move; 0: never",
     at_least(0));
 }
 

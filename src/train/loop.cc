@@ -279,6 +279,13 @@ bool RunLoop::lost_progress() const {
   return patience > 0 && progress_.evaluations_since >= patience;
 }
 
+void RunLoop::measure_start() {
+  const RunConfig& c = trainer_.config();
+  if (trainer_.steps_done() > 0 || c.log.probes == 0 || requests_.stop_wanted()) return;
+  const StartMeasures start = trainer_.measure_start();
+  tell([&](Observer& o) { o.on_start(trainer_, start); });
+}
+
 RunOutcome RunLoop::run() {
   const RunConfig& c = trainer_.config();
   RunEnd end = RunEnd::kFinished;
@@ -286,6 +293,7 @@ RunOutcome RunLoop::run() {
   // What a stop request cut off after the last step of a resumed run.
   if (trainer_.steps_done() > 0 && trainer_.steps_done() < c.train.steps) between_steps();
   if (lost_progress()) end = RunEnd::kEarly;
+  measure_start();
   while (end == RunEnd::kFinished && trainer_.steps_done() < c.train.steps) {
     if (!requests_.stop_wanted()) {
       if (!one_step())

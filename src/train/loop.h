@@ -50,6 +50,7 @@ class RunLoop {
 
  private:
   void read_past();
+  void measure_start();
   bool one_step();
   void between_steps();
   void note_loss(double loss);

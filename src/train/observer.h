@@ -18,6 +18,8 @@ struct Evaluation {
 
 struct Observer {
   virtual ~Observer() = default;
+  // Before the first step of a run, unless log.probes = 0.
+  virtual void on_start(const Trainer&, const StartMeasures&) {}
   // `seconds`: wall time of the step, without evaluation, samples and saving.
   virtual void on_step(const Trainer&, const StepResult&, double /*seconds*/) {}
   virtual void on_eval(const Trainer&, const Evaluation&) {}

@@ -20,8 +20,14 @@ Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t re
       warn_(std::move(warn)),
       sources_(trainer.data().source_names()) {
   for (size_t i = 0; i < trainer.probes().attention.size(); ++i) {
-    logit_names_.push_back(fmt::format("attn_logit_max/layer{:02}", i));
-    entropy_names_.push_back(fmt::format("attn_entropy/layer{:02}", i));
+    const auto name = [i](std::string_view group) {
+      return fmt::format("{}/layer{:02}", group, i);
+    };
+    layer_names_.push_back(
+        {name(metric_name::kLogitMaxGroup), name(metric_name::kEntropyGroup),
+         name(metric_name::kOutNormQkvGroup), name(metric_name::kOutNormProjGroup),
+         name(metric_name::kOutNormFc1Group), name(metric_name::kOutNormFc2Group),
+         name(metric_name::kUpdateRatioGroup)});
   }
   if (again_) {
     events_.session_start(unix_time(), resumed_at + 1);
@@ -51,9 +57,26 @@ void Recorder::put_probes(int64_t step, const Probes& probes) {
     double largest = 0, entropy = 0;
     for (float v : p.logit_max) largest = std::max(largest, static_cast<double>(v));
     for (float v : p.entropy) entropy += static_cast<double>(v);
-    put(step, logit_names_[i], largest);
-    put(step, entropy_names_[i], entropy / static_cast<double>(p.entropy.size()));
+    const LayerNames& names = layer_names_[i];
+    put(step, names.logit, largest);
+    put(step, names.entropy, entropy / static_cast<double>(p.entropy.size()));
+    const OutputProbe& out = probes.outputs[i];
+    put(step, names.qkv, out.qkv);
+    put(step, names.proj, out.proj);
+    put(step, names.fc1, out.fc1);
+    put(step, names.fc2, out.fc2);
+    put(step, names.update, probes.update_ratio[i]);
   }
+  put(step, metric_name::kUpdateRatioOfAll, probes.update_ratio_of_all);
+}
+
+void Recorder::on_start(const Trainer&, const StartMeasures& start) {
+  const auto put = [&](std::string_view key, double value) {
+    store_.meta(key, fmt::format("{}", value));
+  };
+  put(metric_name::kInitLogitRms, start.logit_rms);
+  put(metric_name::kInitAttentionRms, start.attention_rms);
+  put(metric_name::kInitFfnRms, start.ffn_rms);
 }
 
 void Recorder::on_step(const Trainer& trainer, const StepResult& r, double seconds) {

@@ -20,6 +20,7 @@ class Recorder final : public Observer {
   Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t resumed_at,
            std::function<void(const std::string&)> warn);
 
+  void on_start(const Trainer& trainer, const StartMeasures& start) override;
   void on_step(const Trainer& trainer, const StepResult& result, double seconds) override;
   void on_eval(const Trainer& trainer, const Evaluation& evaluation) override;
   void on_sample(int64_t step, std::string_view text) override;
@@ -40,7 +41,11 @@ class Recorder final : public Observer {
   EventWriter events_;
   std::function<void(const std::string&)> warn_;
   std::vector<std::string> sources_;
-  std::vector<std::string> logit_names_, entropy_names_;  // by layer
+  // Names of one layer's metrics.
+  struct LayerNames {
+    std::string logit, entropy, qkv, proj, fc1, fc2, update;
+  };
+  std::vector<LayerNames> layer_names_;
   bool events_failed_ = false, samples_failed_ = false;
   double now_ = 0;
 };

@@ -75,9 +75,10 @@ Saver::~Saver() = default;
 
 std::string Saver::begin(const Trainer& trainer, const CheckpointNumbers& numbers) {
   begun_at_ = seconds_now();
-  std::string bad = state_.take(trainer);
+  std::string bad = state_.take();
   if (!bad.empty()) return bad;
-  content_ = checkpoint_content(trainer, state_, numbers, config_);
+  if (content_.files.empty()) content_ = checkpoint_content(trainer, state_, config_);
+  set_numbers(content_, trainer, numbers);
   start();
   return {};
 }

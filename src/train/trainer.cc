@@ -7,12 +7,16 @@
 
 #include "core/device_memory.h"
 #include "core/error.h"
+#include "core/philox.h"
 #include "data/config.h"
 #include "ops/average.h"
 #include "ops/copy.h"
 
 namespace keel {
 namespace {
+
+// Of the copy of weights at a probed step; step_signature() mixes the three bits below this one.
+constexpr uint64_t kUpdateSignature = mix64(uint64_t{1} << 3);
 
 Group group_of(const Parameter& p) {
   if (p.shape.axes() < 2) return Group::kVector;
@@ -85,16 +89,21 @@ Trainer::Trainer(const RunConfig& config, const Dataset* data, DeviceKind device
       clip_(clips().make(config.clip.kind, {params_, model_.parameters().flat_grads()})),
       qk_clip_(qk_clip_of(config, params_)),
       ramp_(config),
+      update_probe_(params_, config.model.layers),
       arena_(device),
       step_memory_(state_, device),
       inputs_(config.train.batch, config.model.context, device),
       evaluator_(model_, *task_, arena_, inputs_),
       batches_(static_cast<size_t>(config.train.accumulate)),
       losses_(data ? data->source_names().size() : 1) {
-  probes_.attention.resize(static_cast<size_t>(config.model.layers));
+  const auto layers = static_cast<size_t>(config.model.layers);
+  probes_.attention.resize(layers);
+  probes_.outputs.resize(layers);
+  probes_.update_ratio.resize(layers);
   for (AttentionProbe& p : probes_.attention) {
     p.logit_max.resize(static_cast<size_t>(config.model.heads));
     p.entropy.resize(static_cast<size_t>(config.model.heads));
+    p.logit_rms.resize(static_cast<size_t>(config.model.heads));
   }
   state_.seed_dropout = config.dropout_seed();
   model_.initialise(config.init_seed());
@@ -147,6 +156,8 @@ double Trainer::run_micro(int64_t micro, bool probes) {
   state_.first_row = micro * config_.train.batch;
   step_memory_.push();
   probes_.wanted = probes;
+  // What is read afterwards is that of the last micro-batch.
+  probes_.outputs_wanted = probes && probed_ && micro + 1 == micro_batches_;
   Parameters& parameters = model_.parameters();
   parameters.want_gradients(true);
   parameters.begin_gradients();
@@ -187,18 +198,64 @@ StepResult Trainer::step() {
   result.tokens = losses_.tokens();
   result.source_loss = losses_.means();
   if (!std::isfinite(result.loss)) state_.skip = state_.nonfinite = 1;
-  StepState* state = step_memory_.pointer();
-  step_memory_.push();
-  clip_->compute(state);
-  optimizer_->step(state);
-  if (qk_clip_) qk_clip_->apply(state);
-  step_memory_.pull();
+  if (probed_) {
+    measured_update();
+  } else {
+    update();
+  }
   result.finite = state_.nonfinite == 0;
   result.grad_norm = state_.grad_norm;
   result.rate = static_cast<double>(state_.rate);
   result.step = ++steps_done_;
   if (average_ && result.finite) update_average();
   return result;
+}
+
+void Trainer::update() {
+  StepState* state = step_memory_.pointer();
+  step_memory_.push();
+  clip_->compute(state);
+  optimizer_->step(state);
+  if (qk_clip_) qk_clip_->apply(state);
+  step_memory_.pull();
+}
+
+void Trainer::measured_update() {
+  const ArenaScope scope(arena_, kUpdateSignature);
+  const Tensor before = update_probe_.copy();
+  update();
+  update_probe_.compare(before, probes_);
+}
+
+// A forward pass whose outputs and attention scores are measured.
+void Trainer::look() {
+  const NoGrad off;
+  const ArenaScope scope(arena_, step_signature(false, inputs_.masked, true));
+  probes_.wanted = probes_.outputs_wanted = true;
+  for (AttentionProbe& p : probes_.attention) p.rms_wanted = true;
+  Pass pass = inputs_.pass();
+  pass.probes = &probes_;
+  model_.hidden(pass);
+  for (AttentionProbe& p : probes_.attention) p.rms_wanted = false;
+  probes_.wanted = probes_.outputs_wanted = false;
+}
+
+StartMeasures Trainer::measure_start() {
+  data_->train_batch(0, config_.train.batch, batches_[0]);
+  inputs_.load(batches_[0]);
+  look();
+  StartMeasures out;
+  const double layers = static_cast<double>(probes_.outputs.size());
+  for (const OutputProbe& p : probes_.outputs) {
+    out.attention_rms += p.proj / layers;
+    out.ffn_rms += p.fc2 / layers;
+  }
+  for (const AttentionProbe& p : probes_.attention) {
+    double square = 0;  // of all heads: they have equally many pairs
+    for (const float x : p.logit_rms) square += static_cast<double>(x) * static_cast<double>(x);
+    out.logit_rms += std::sqrt(square / static_cast<double>(p.logit_rms.size())) / layers;
+  }
+  return out;
 }
 
 double Trainer::gradient_of(int64_t micro) {
@@ -282,6 +339,12 @@ void Trainer::lay_out_training(bool probes) {
   backward(l.loss);
 }
 
+void Trainer::lay_out_measures() {
+  look();
+  const ArenaScope scope(arena_, kUpdateSignature);
+  update_probe_.copy();
+}
+
 // Every kind of step that the run will take, so that none asks for memory later.
 void Trainer::plan() {
   inputs_.masked = masks_documents(config_.data);
@@ -291,7 +354,10 @@ void Trainer::plan() {
   reset_counted_flops();
   optimizer_->step(step_memory_.pointer());
   update_flops_ = counted_flops();
-  if (config_.log.probes > 0 && !qk_clip_) lay_out_training(true);
+  if (config_.log.probes > 0) {
+    if (!qk_clip_) lay_out_training(true);
+    lay_out_measures();
+  }
   evaluator_.plan();
 }
 

@@ -18,6 +18,7 @@
 #include "train/batch_ramp.h"
 #include "train/config.h"
 #include "train/evaluate.h"
+#include "train/update_probe.h"
 
 namespace keel {
 
@@ -30,6 +31,13 @@ struct StepResult {
   bool finite = true;  // false: loss or gradient is not finite, and nothing was updated
   // By data source; empty if there is one only; NaN where unseen. Valid until the next step.
   std::span<const double> source_loss;
+};
+
+// Of a model before its first step, means over the layers: root mean squares of the attention
+// scores over visible pairs (after the scale, before cap, bias, mask and sink; over all heads) and
+// of what the two branches give, before the residual scheme weighs or norms it.
+struct StartMeasures {
+  double logit_rms = 0, attention_rms = 0, ffn_rms = 0;
 };
 
 struct MemoryUse {
@@ -49,6 +57,9 @@ class Trainer {
   // Mean loss over the validation targets (all, or `max_tokens` rounded up to whole batches spread
   // over the split), each once. With `averaged`: of the moving average of the weights.
   EvalResult evaluate(int64_t max_tokens, bool averaged = false);
+  // On the first training micro-batch, computed as in evaluation: without dropout, BatchNorm by its
+  // running statistics. Before the first step; changes no number of the run.
+  StartMeasures measure_start();
   // The gradient of micro-batch `micro` of the next step alone, in parameters().flat_grads().
   double gradient_of(int64_t micro);
 
@@ -83,10 +94,14 @@ class Trainer {
 
  private:
   void lay_out_training(bool probes);
+  void lay_out_measures();
   void begin_step();
   void read_batches();
   Pass make_pass();
   double run_micro(int64_t micro, bool probes);
+  void look();
+  void update();
+  void measured_update();
   void start_average();
   void update_average();
   void swap_average();
@@ -103,6 +118,7 @@ class Trainer {
   std::unique_ptr<Clip> clip_;
   std::optional<QkClip> qk_clip_;
   BatchRamp ramp_;
+  UpdateProbe update_probe_;
   Arena arena_;
   StepState state_;
   StepMemory step_memory_;  // state_ as kernels see it

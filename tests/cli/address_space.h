@@ -25,7 +25,7 @@ class LargeStep {
     Surroundings around;
     around.address_bytes = address_bytes;
     const std::string name = "run" + std::to_string(address_bytes);
-    const Outcome o = small_.train(
+    const ProgramEnd o = small_.train(
         name, {"--set", kBatch, "--set", "train.steps=2", "--set", "log.probes=2"}, around);
     if (o.code == 0) {
       EXPECT_TRUE(real_fs().exists(small_.file(name + "/ckpt/step-00000002"))) << o.err;

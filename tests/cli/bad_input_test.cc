@@ -12,7 +12,7 @@ namespace keel {
 namespace {
 
 // The error alone on standard error, this code, nothing printed as a result.
-void expect_error(const Outcome& o, int code, const std::string& text) {
+void expect_error(const ProgramEnd& o, int code, const std::string& text) {
   EXPECT_EQ(o.code, code) << o.err;
   EXPECT_NE(("\n" + o.err).find("\nkeel: "), std::string::npos) << o.err;
   EXPECT_NE(o.err.find(text), std::string::npos) << o.err << "\nlacks\n" << text;
@@ -54,7 +54,7 @@ TEST_F(BadInput, Config) {
 TEST_F(BadInput, SeveralErrorsAtOnceWithLineAndColumn) {
   const std::string bad =
       write("bad.toml", "[model]\ndmi = 3\nlayers = \"two\"\n[train]\nbatch = 0\n");
-  const Outcome o = keel({"train", bad, "--out", small_.file("run"), "--set", "clip.norn=1"});
+  const ProgramEnd o = keel({"train", bad, "--out", small_.file("run"), "--set", "clip.norn=1"});
   expect_error(o, 2, "bad.toml:2:1: model.dmi: unknown key, did you mean \"dim\"?");
   expect_error(o, 2, "bad.toml:3:10: model.layers: must be");
   expect_error(o, 2, "bad.toml:5:9: train.batch: must be between 1 and ");
@@ -76,8 +76,8 @@ TEST_F(BadInput, TechniquesAtOnceWithLineAndColumn) {
                                 "relative = 2\n"
                                 "[task]\n"
                                 "z_loss = -1\n");
-  const Outcome o = keel({"train", bad, "--out", small_.file("run"), "--set", "schedule.kind=sgdr",
-                          "--set", "schedule.t_mult=0.5"});
+  const ProgramEnd o = keel({"train", bad, "--out", small_.file("run"), "--set",
+                             "schedule.kind=sgdr", "--set", "schedule.t_mult=0.5"});
   for (const char* line :
        {"bad.toml:2:14: model.final_norm: \"on\" does not go with placement \"post\": ",
         "bad.toml:4:18: model.attention_norm: placement \"post\" has no norm in front of attention",
@@ -130,7 +130,7 @@ TEST_F(BadInput, CombinationsBesideWrongValues) {
   const std::string run = small_.file("run");
   for (const auto& command :
        {std::vector<std::string>{"config", "check", bad}, {"train", bad, "--out", run}}) {
-    const Outcome o = keel(command);
+    const ProgramEnd o = keel(command);
     for (const std::string& line : lines) expect_error(o, 2, line);
     EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), std::ssize(lines)) << o.err;
   }
@@ -230,12 +230,12 @@ TEST_F(BadInput, DiskFullWhileSaving) {
   // The first checkpoint is larger than any file may become.
   Surroundings around;
   around.file_bytes = 60'000;
-  const Outcome o = small_.train("run", {"--set", "checkpoint.every=2"}, around);
+  const ProgramEnd o = small_.train("run", {"--set", "checkpoint.every=2"}, around);
   EXPECT_EQ(o.code, 74) << o.err;
   EXPECT_NE(o.err.find("\nkeel: "), std::string::npos) << o.err;
   EXPECT_NE(o.err.find("safetensors"), std::string::npos) << o.err;
   EXPECT_TRUE(real_fs().list(small_.file("run/ckpt")).empty());
-  const Outcome again = keel({"resume", small_.file("run")});
+  const ProgramEnd again = keel({"resume", small_.file("run")});
   EXPECT_EQ(again.code, 0) << again.err;
 }
 
@@ -328,7 +328,7 @@ TEST_F(BadInput, ResumeUnderAChangedTechnique) {
                                       "method = \"qk_norm_cap\" (was \"none\")\n  "
                                       "model.norm.kind = \"layer\" (was \"rms\")\n");
   refused({"clip.kind=adagc"}, "it has no clip/average" + leave + "clip.kind = \"adagc\"");
-  const Outcome accepted =
+  const ProgramEnd accepted =
       resume({"optim.lr=0.5", "model.head.softcap=30", "schedule.final=0.5", "train.steps=5"});
   EXPECT_EQ(accepted.code, 0) << accepted.err;
   for (const char* line :
@@ -354,7 +354,7 @@ TEST_F(BadInput, CudaWithoutIt) {
   ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
   Surroundings around;
   around.environment = {{"PATH", small_.path() + ":/usr/bin:/bin"}};
-  const Outcome o = small_.train("run", {"--set=train.device=cuda"}, around);
+  const ProgramEnd o = small_.train("run", {"--set=train.device=cuda"}, around);
   EXPECT_EQ(o.code, 9) << o.err;
   EXPECT_EQ(o.out, "train " + small_.file("run.toml") + " --out " + small_.file("run") +
                        " --set=train.device=cuda\n");

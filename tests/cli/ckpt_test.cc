@@ -7,14 +7,14 @@
 namespace keel {
 namespace {
 
-Json last_json(const Outcome& o) { return parse_json(o.last_line(), "output"); }
+Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
 
 // A run of 8 steps with checkpoints at 2, 4, 6 and 8.
 class Ckpt : public testing::Test {
  protected:
   void SetUp() override { train("run"); }
   void train(const std::string& name, const std::string& set = "train.seed=0") {
-    const Outcome o = small_.train(
+    const ProgramEnd o = small_.train(
         name, {"--quiet", "--set", "train.steps=8", "--set", "checkpoint={every=2, keep=4}",
                "--set", "sample.tokens=0", "--set", set});
     ASSERT_EQ(o.code, 0) << o.err;
@@ -37,7 +37,7 @@ class Ckpt : public testing::Test {
   // Exit code, and an error alone.
   void refused(std::vector<std::string> line, int code, const std::string& text) {
     line.insert(line.begin(), "ckpt");
-    const Outcome o = keel(line);
+    const ProgramEnd o = keel(line);
     EXPECT_EQ(o.code, code) << o.err;
     EXPECT_NE(o.err.find("keel: " + text), std::string::npos) << o.err << "lacks\n" << text;
     EXPECT_EQ(o.out, "");
@@ -48,7 +48,7 @@ class Ckpt : public testing::Test {
 
 TEST_F(Ckpt, VerifySaysYesOrNamesFileAndTensor) {
   for (const std::string& from : {run(), folder(8)}) {
-    const Outcome o = keel({"ckpt", "verify", from});
+    const ProgramEnd o = keel({"ckpt", "verify", from});
     EXPECT_EQ(o.code, 0) << o.err;
     EXPECT_TRUE(o.out.starts_with(folder(8) + ": verified, step 8, ")) << o.out;
   }
@@ -61,7 +61,7 @@ TEST_F(Ckpt, VerifySaysYesOrNamesFileAndTensor) {
 
   const std::string file = damage(8);
   refused({"verify", run()}, 3, file + ": damaged, tensor \"");
-  const Outcome o = keel({"ckpt", "verify", run(), "--json"});
+  const ProgramEnd o = keel({"ckpt", "verify", run(), "--json"});
   EXPECT_EQ(o.code, 3);
   const Json bad = last_json(o);
   EXPECT_FALSE(bad.at("verified").as_bool());
@@ -77,7 +77,7 @@ TEST_F(Ckpt, VerifyOfWhatIsNotThere) {
   refused({"verify", small_.file("text.txt")}, 3, "");
   real_fs().remove_tree(run() + "/ckpt");
   refused({"verify", run()}, 3, run() + ": the run has no checkpoint");
-  const Outcome o = keel({"ckpt", "verify", run(), "--json"});
+  const ProgramEnd o = keel({"ckpt", "verify", run(), "--json"});
   EXPECT_EQ(o.code, 3);
   EXPECT_EQ(last_json(o).at("reason").as_string(), run() + ": the run has no checkpoint");
 }
@@ -85,7 +85,7 @@ TEST_F(Ckpt, VerifyOfWhatIsNotThere) {
 TEST_F(Ckpt, LsShowsEachWithItsVerdict) {
   const std::string file = damage(4);
   ASSERT_EQ(keel({"ckpt", "pin", folder(2)}).code, 0);
-  const Outcome text = keel({"ckpt", "ls", run()});
+  const ProgramEnd text = keel({"ckpt", "ls", run()});
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_NE(text.out.find("DAMAGED: " + file), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("pinned  verified"), std::string::npos) << text.out;
@@ -111,14 +111,14 @@ TEST_F(Ckpt, LsShowsEachWithItsVerdict) {
 
 TEST_F(Ckpt, DiffOfEqualAndOfDifferentState) {
   train("same");
-  const Outcome equal = keel({"ckpt", "diff", run(), small_.file("same")});
+  const ProgramEnd equal = keel({"ckpt", "diff", run(), small_.file("same")});
   EXPECT_EQ(equal.code, 0) << equal.err;
   EXPECT_TRUE(equal.out.starts_with("equal: ")) << equal.out;
   const Json e = last_json(keel({"ckpt", "diff", folder(8), small_.file("same"), "--json"}));
   EXPECT_TRUE(e.at("equal").as_bool());
   EXPECT_TRUE(e.at("first").is_null());
 
-  const Outcome other = keel({"ckpt", "diff", run(), folder(6), "--json"});
+  const ProgramEnd other = keel({"ckpt", "diff", run(), folder(6), "--json"});
   EXPECT_EQ(other.code, 1) << other.err;
   const Json d = last_json(other);
   EXPECT_FALSE(d.at("equal").as_bool());
@@ -128,7 +128,7 @@ TEST_F(Ckpt, DiffOfEqualAndOfDifferentState) {
   EXPECT_EQ(first.at("file").as_string(), "model.safetensors");
   EXPECT_EQ(first.at("element").as_int(), 0);
   EXPECT_NE(first.at("a"), first.at("b"));
-  const Outcome text = keel({"ckpt", "diff", run(), folder(6)});
+  const ProgramEnd text = keel({"ckpt", "diff", run(), folder(6)});
   EXPECT_EQ(text.code, 1);
   EXPECT_TRUE(text.out.starts_with("model.safetensors: tensor \"" + first.at("name").as_string() +
                                    "\": element 0 ["))
@@ -144,10 +144,10 @@ TEST_F(Ckpt, PruneKeepsTheNewestGoodOnes) {
   ASSERT_EQ(keel({"ckpt", "pin", folder(2)}).code, 0);
   const std::string left = run() + "/ckpt/step-00000009.tmp-0123456789abcdef";
   real_fs().make_dir(left);
-  const Outcome dry = keel({"ckpt", "prune", run(), "--keep", "1", "--dry-run"});
+  const ProgramEnd dry = keel({"ckpt", "prune", run(), "--keep", "1", "--dry-run"});
   EXPECT_EQ(dry.out, "would remove  " + folder(4) + "\n");
   EXPECT_EQ(steps().size(), 6u);
-  const Outcome o = keel({"ckpt", "prune", run(), "--keep", "1", "--json"});
+  const ProgramEnd o = keel({"ckpt", "prune", run(), "--keep", "1", "--json"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.err.find("note: skipped " + folder(8) + ": "), std::string::npos) << o.err;
   const Json j = last_json(o);
@@ -208,7 +208,7 @@ TEST_F(Ckpt, EveryUseFallsBackAndNamesWhatItPassedOver) {
       small_.train_line("new", {"--set", "train.init=\"" + run() + "\""}),
       {"resume", run()}};
   for (const std::vector<std::string>& line : uses) {
-    const Outcome o = keel(line);
+    const ProgramEnd o = keel(line);
     EXPECT_EQ(o.code, 0) << o.err;
     EXPECT_NE(o.err.find(note), std::string::npos) << line[0] << ": " << o.err;
   }
@@ -218,7 +218,7 @@ TEST_F(Ckpt, EveryUseFallsBackAndNamesWhatItPassedOver) {
 
 TEST_F(Ckpt, AFinishedRunIsNotRewrittenByChangedKeys) {
   const std::string before = real_fs().read_file(run() + "/config.toml", kMaxTextBytes);
-  const Outcome o = keel({"resume", run(), "--set", "optim.lr=0.5"});
+  const ProgramEnd o = keel({"resume", run(), "--set", "optim.lr=0.5"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.err.find("the run is finished: 8 of 8 steps are done"), std::string::npos) << o.err;
   EXPECT_EQ(real_fs().read_file(run() + "/config.toml", kMaxTextBytes), before);
@@ -229,7 +229,7 @@ TEST_F(Ckpt, CheckpointOfAnotherModel) {
   train("other", "model.dim=64");
   real_fs().remove_tree(folder(8));
   real_fs().rename(small_.file("other/ckpt/step-00000008"), folder(8));
-  const Outcome o = keel({"resume", run()});
+  const ProgramEnd o = keel({"resume", run()});
   EXPECT_EQ(o.code, 2) << o.err;
   EXPECT_NE(o.err.find(folder(8) + " does not fit the changed config: its "), std::string::npos)
       << o.err;
@@ -250,7 +250,7 @@ TEST_F(Ckpt, ReadOnlyFileSystem) {
       {"eval", run(), "--data", small_.file("text.txt")},
       {"generate", run(), "-p", "x", "-n", "2"}};
   for (const auto& line : reads) {
-    const Outcome o = keel(line, around);
+    const ProgramEnd o = keel(line, around);
     EXPECT_EQ(o.code, 0) << line[0] << " " << line[1] << ": " << o.err;
   }
   const std::vector<std::vector<std::string>> writes = {{"resume", run()},
@@ -260,7 +260,7 @@ TEST_F(Ckpt, ReadOnlyFileSystem) {
                                                         {"ckpt", "pin", folder(2)},
                                                         small_.train_line("new")};
   for (const auto& line : writes) {
-    const Outcome o = keel(line, around);
+    const ProgramEnd o = keel(line, around);
     EXPECT_EQ(o.code, 74) << line[0] << " " << line[1] << ": " << o.err;
     EXPECT_NE(o.err.find("keel: " + small_.path()), std::string::npos) << o.err;
     EXPECT_NE(o.err.find("Read-only file system\n"), std::string::npos) << o.err;
@@ -272,7 +272,7 @@ TEST_F(Ckpt, ReadOnlyFileSystem) {
 
 TEST_F(Ckpt, ResumeOfWhatIsNoRun) {
   for (const std::string& path : {folder(8), small_.path(), small_.file("text.txt")}) {
-    const Outcome o = keel({"resume", path});
+    const ProgramEnd o = keel({"resume", path});
     EXPECT_EQ(o.code, 3) << o.err;
     EXPECT_NE(o.err.find("keel: " + path + ": not a run"), std::string::npos) << o.err;
     EXPECT_EQ(o.out, "");

@@ -11,7 +11,7 @@ namespace keel {
 namespace {
 
 // Two small widths, two steps and one seed, where `arguments` do not say otherwise.
-Outcome coordcheck(const SmallRun& small, const std::vector<std::string>& arguments) {
+ProgramEnd coordcheck(const SmallRun& small, const std::vector<std::string>& arguments) {
   std::vector<std::string> line{"coordcheck", small.file("run.toml")};
   line.insert(line.end(), arguments.begin(), arguments.end());
   const std::pair<const char*, const char*> defaults[] = {
@@ -26,7 +26,7 @@ Outcome coordcheck(const SmallRun& small, const std::vector<std::string>& argume
 TEST(CoordCheck, Json) {
   const SmallRun small;
   const std::vector<std::string> before = real_fs().list(small.path());
-  const Outcome o = coordcheck(small, {"--json"});
+  const ProgramEnd o = coordcheck(small, {"--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = parse_json(o.last_line(), "output");
   EXPECT_EQ(j.at("widths").as_array().size(), 2u);
@@ -44,7 +44,7 @@ TEST(CoordCheck, Json) {
 
 TEST(CoordCheck, TableAndPicture) {
   const SmallRun small;
-  const Outcome o = coordcheck(small, {"-o", small.file("widths.svg")});
+  const ProgramEnd o = coordcheck(small, {"-o", small.file("widths.svg")});
   ASSERT_EQ(o.code, 0) << o.err;
   for (const char* part : {"embedding", "blocks.0.attention", "logits", "slope", "flat"}) {
     EXPECT_NE(o.out.find(part), std::string::npos) << part << " in " << o.out;
@@ -57,7 +57,7 @@ TEST(CoordCheck, TableAndPicture) {
 TEST(CoordCheck, BadArguments) {
   const SmallRun small;
   const auto refused = [&](const std::vector<std::string>& arguments, const std::string& text) {
-    const Outcome o = coordcheck(small, arguments);
+    const ProgramEnd o = coordcheck(small, arguments);
     EXPECT_EQ(o.code, 2);
     EXPECT_NE(o.err.find(text), std::string::npos) << o.err << "\nlacks\n" << text;
     EXPECT_EQ(o.out, "");

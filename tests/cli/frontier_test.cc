@@ -27,7 +27,8 @@ class SmallFrontier {
   std::string text(const std::string& name) const {
     return real_fs().read_file(file(name), kMaxTextBytes);
   }
-  Outcome run(std::vector<std::string> arguments = {}, const std::string& name = "f.toml") const {
+  ProgramEnd run(std::vector<std::string> arguments = {},
+                 const std::string& name = "f.toml") const {
     arguments.insert(arguments.begin(), {"frontier", file(name), "--out", file("out")});
     return keel(arguments);
   }
@@ -38,7 +39,7 @@ class SmallFrontier {
 
 TEST(Frontier, FindsWritesAndGoesOn) {
   const SmallFrontier f("contrasts = [\"normed > plain\"]\n");
-  const Outcome o = f.run();
+  const ProgramEnd o = f.run();
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(o.last_line(), f.file("out/report.html"));
   EXPECT_TRUE(real_fs().exists(o.last_line()));
@@ -59,21 +60,21 @@ TEST(Frontier, FindsWritesAndGoesOn) {
   }
   EXPECT_NE(f.text("out/frontier.md").find("# f\n"), std::string::npos);
   // Again: every result is there already.
-  const Outcome again = f.run({"--json"});
+  const ProgramEnd again = f.run({"--json"});
   ASSERT_EQ(again.code, 0) << again.err;
   const Json same = parse_json(again.last_line(), "output");
   EXPECT_EQ(same.at("arms"), j.at("arms"));
   EXPECT_EQ(same.at("seconds"), j.at("seconds")) << "nothing was run again";
   // Another rule is another search.
   f.write("g.toml", "[rule]\nmargin = 0.3\nwide_margin = 0.5\n");
-  const Outcome other = f.run({}, "g.toml");
+  const ProgramEnd other = f.run({}, "g.toml");
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("choose another --out"), std::string::npos) << other.err;
 }
 
 TEST(Frontier, DryRunSaysHowMuchItMayBe) {
   const SmallFrontier f;
-  const Outcome o = f.run({"--dry-run"});
+  const ProgramEnd o = f.run({"--dry-run"});
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.out.find("2 arms, 2 seeds, optim.lr from 0.01 by factors of 6, at most 3 values: at "
                        "most 12 trials"),
@@ -81,7 +82,7 @@ TEST(Frontier, DryRunSaysHowMuchItMayBe) {
       << o.out;
   EXPECT_NE(o.out.find("worst case: "), std::string::npos) << o.out;
   EXPECT_FALSE(real_fs().exists(f.file("out")));
-  const Outcome json = f.run({"--dry-run", "--json"});
+  const ProgramEnd json = f.run({"--dry-run", "--json"});
   const Json j = parse_json(json.last_line(), "output");
   EXPECT_EQ(j.at("most_trials").as_int(), 12);
   EXPECT_GT(j.at("worst_seconds").as_double(), 0);
@@ -91,7 +92,7 @@ TEST(Frontier, BadFiles) {
   const SmallFrontier f;
   const auto refused = [&](const std::string& more, const std::string& part) {
     f.write("bad.toml", more);
-    const Outcome o = f.run({}, "bad.toml");
+    const ProgramEnd o = f.run({}, "bad.toml");
     EXPECT_EQ(o.code, 2) << more;
     EXPECT_NE(o.err.find(part), std::string::npos) << part << " in " << o.err;
     EXPECT_FALSE(real_fs().exists(f.file("out")));
@@ -112,7 +113,7 @@ TEST(Frontier, BadFiles) {
                        "base = \"run.toml\"\nseeds = 2\n"
                        "arms = [{name = \"a\", set = {model.dmi = 3}},\n"
                        "  {name = \"b\", set = {train.dtype = \"auto\"}}]\n");
-  const Outcome o = f.run({}, "arm.toml");
+  const ProgramEnd o = f.run({}, "arm.toml");
   EXPECT_EQ(o.code, 2);
   EXPECT_NE(o.err.find("arm.toml:3:35: model.dmi: unknown key, did you mean \"dim\"?"),
             std::string::npos)
@@ -133,11 +134,11 @@ TEST(Frontier, ASearchThatIsStoppedGoesOn) {
   Running search({"frontier", f.file("f.toml"), "--out", f.file("out"), "--jobs", "1"});
   ASSERT_TRUE(search.says("[1/")) << search.err();
   search.send(SIGINT);
-  const Outcome stopped = search.wait();
+  const ProgramEnd stopped = search.wait();
   EXPECT_EQ(stopped.code, 75) << stopped.err;
   EXPECT_NE(stopped.err.find("go on with: keel frontier "), std::string::npos) << stopped.err;
   EXPECT_FALSE(real_fs().exists(f.file("out/report.html")));
-  const Outcome o = f.run();
+  const ProgramEnd o = f.run();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_TRUE(real_fs().exists(f.file("out/report.html")));
 }

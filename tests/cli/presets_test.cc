@@ -11,12 +11,12 @@ std::string preset(const std::string& name) {
   return join_path(KEEL_SOURCE_DIR, "configs/" + name + ".toml");
 }
 
-Json last_json(const Outcome& o) { return parse_json(o.last_line(), "output"); }
+Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
 
 TEST(Presets, TinyTrainsWithoutAnythingElse) {
   const TempDir dir;
-  const Outcome o = keel({"train", preset("tiny"), "--out", dir / "run", "--json", "--set",
-                          "train.steps=2", "--set", "eval.tokens=1"});
+  const ProgramEnd o = keel({"train", preset("tiny"), "--out", dir / "run", "--json", "--set",
+                             "train.steps=2", "--set", "eval.tokens=1"});
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(last_json(o).at("steps").as_int(), 2);
 }
@@ -26,7 +26,7 @@ TEST(Presets, TinyNamesOnlyWhatDiffersFromTheDefaultsAndNothingDerived) {
   for (const char* key : {"head_dim", "kv_heads", "hidden", "vocab", "sources", "val_path"}) {
     EXPECT_EQ(text.find(key), std::string::npos) << key;
   }
-  const Outcome shown = keel({"config", "show", preset("tiny")});
+  const ProgramEnd shown = keel({"config", "show", preset("tiny")});
   ASSERT_EQ(shown.code, 0) << shown.err;
   EXPECT_NE(shown.out.find("dim = 128"), std::string::npos);
   EXPECT_NE(shown.out.find("layers = 4"), std::string::npos);
@@ -46,7 +46,7 @@ TEST(Presets, BenchShapesHaveTheParametersOfTheComparison) {
       {"bench/gpt2", expected(768, 12, 12, 50304, 2048)},
       {"bench/gpt2long", expected(768, 12, 12, 50304, 2048)}};
   for (const auto& [name, parameters] : shapes) {
-    const Outcome o = keel({"plan", preset(name), "--json"});
+    const ProgramEnd o = keel({"plan", preset(name), "--json"});
     ASSERT_EQ(o.code, 0) << o.err;
     EXPECT_EQ(last_json(o).at("parameters").as_int(), parameters) << name;
   }

@@ -17,7 +17,7 @@ TEST(Recipes, AreValid) {
       EXPECT_NO_THROW(read_frontier(path, false)) << name;
       continue;
     }
-    const Outcome o = keel({"config", "check", path});
+    const ProgramEnd o = keel({"config", "check", path});
     EXPECT_EQ(o.code, 0) << name << ": " << o.err;
   }
 }
@@ -42,7 +42,7 @@ TEST(Recipes, TheDemosFrontierIsSmall) {
 
 TEST(Recipes, PhenomenonIsOneModelButForItsMethod) {
   const std::string recipe = join_path(KEEL_SOURCE_DIR, "recipes/phenomenon.toml");
-  const Outcome shown = keel({"config", "show", recipe, "--set", "method=qk_norm"});
+  const ProgramEnd shown = keel({"config", "show", recipe, "--set", "method=qk_norm"});
   ASSERT_EQ(shown.code, 0) << shown.err;
   for (const char* part : {"dim = 64", "layers = 4", "heads = 2", "steps = 600", "warmup = 60",
                            "method = \"qk_norm\"", "axis = \"head\""}) {

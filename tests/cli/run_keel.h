@@ -20,7 +20,7 @@
 
 namespace keel {
 
-struct Outcome {
+struct ProgramEnd {
   int code = -1;  // exit code; 128 + n for a process that signal n ended
   std::string out, err;
   // The last line of standard output, without its end.
@@ -83,7 +83,7 @@ class Running {
 
   void send(int number) const { ::kill(pid_, number); }
   std::string err() const { return text("err"); }
-  Outcome wait() {
+  ProgramEnd wait() {
     int status = 0;
     ::waitpid(std::exchange(pid_, -1), &status, 0);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text("out"),
@@ -135,7 +135,7 @@ class Running {
   pid_t pid_ = -1;
 };
 
-inline Outcome keel(std::vector<std::string> arguments, const Surroundings& around = {}) {
+inline ProgramEnd keel(std::vector<std::string> arguments, const Surroundings& around = {}) {
   return Running(std::move(arguments), around).wait();
 }
 
@@ -155,8 +155,8 @@ class SmallRun {
   std::string file(const std::string& name) const { return dir_ / name; }
   const std::string& path() const { return dir_.path(); }
   // keel train run.toml --out NAME ARGUMENTS...
-  Outcome train(const std::string& name, std::vector<std::string> arguments = {},
-                const Surroundings& around = {}) const {
+  ProgramEnd train(const std::string& name, std::vector<std::string> arguments = {},
+                   const Surroundings& around = {}) const {
     return keel(train_line(name, std::move(arguments)), around);
   }
   std::vector<std::string> train_line(const std::string& name,

@@ -37,9 +37,9 @@ TEST_P(SecondSignal, StopsAtOnce) {
   run.send(GetParam());
   ::usleep(100'000);
   run.send(GetParam());
-  const Outcome o = run.wait();
+  const ProgramEnd o = run.wait();
   EXPECT_EQ(o.code, 128 + GetParam()) << o.err;
-  const Outcome more =
+  const ProgramEnd more =
       keel({"resume", small.file("run"), "--set", "train.steps=1", "--set", "train.accumulate=1"});
   EXPECT_EQ(more.code, 0) << more.err;
 }
@@ -90,7 +90,7 @@ TEST(Signals, WhileTheTokenCacheIsBuiltNothingIsBegun) {
     ::usleep(1'000);
   }
   run.send(SIGTERM);
-  const Outcome o = run.wait();
+  const ProgramEnd o = run.wait();
   EXPECT_EQ(o.code, 75) << o.err;
   EXPECT_NE(o.err.find("keel: stopped before the first step, asked to stop; nothing has changed"),
             std::string::npos)
@@ -101,13 +101,13 @@ TEST(Signals, WhileTheTokenCacheIsBuiltNothingIsBegun) {
 
 TEST(Limits, MaxTimeSavesAndEndsByItself) {
   const SmallRun small;
-  const Outcome o = small.train("run", with(kEndless, {"--max-time", "2s", "--json"}));
+  const ProgramEnd o = small.train("run", with(kEndless, {"--max-time", "2s", "--json"}));
   EXPECT_EQ(o.code, 75) << o.err;
   EXPECT_NE(o.err.find("time: "), std::string::npos) << o.err;
   const Json j = parse_json(o.last_line(), "output");
   EXPECT_EQ(j.at("reason").as_string(), "the time of --max-time is nearly up");
   EXPECT_EQ(j.at("state").as_string().size(), 32u);
-  const Outcome refused = small.train("other", {"--max-time", "3x"});
+  const ProgramEnd refused = small.train("other", {"--max-time", "3x"});
   EXPECT_EQ(refused.code, 2);
   EXPECT_EQ(refused.err,
             "keel: --max-time: \"3x\" is not a time such as 3h30m, 45m, 90s or 1d12h\n");
@@ -118,11 +118,11 @@ TEST(Limits, TheEndOfASlurmJobIsOneToo) {
   const SmallRun small;
   Surroundings around;
   around.environment = {{"SLURM_JOB_END_TIME", std::to_string(::time(nullptr) + 3)}};
-  const Outcome o = small.train("run", kEndless, around);
+  const ProgramEnd o = small.train("run", kEndless, around);
   EXPECT_EQ(o.code, 75) << o.err;
   EXPECT_NE(o.err.find("the time of SLURM_JOB_END_TIME is nearly up"), std::string::npos) << o.err;
   around.environment = {{"SLURM_JOB_END_TIME", "1000"}};
-  const Outcome past = small.train("past", {}, around);
+  const ProgramEnd past = small.train("past", {}, around);
   EXPECT_EQ(past.code, 0) << past.err;
   EXPECT_NE(past.err.find("warning: SLURM_JOB_END_TIME is past: no heed is paid to it"),
             std::string::npos)
@@ -131,9 +131,9 @@ TEST(Limits, TheEndOfASlurmJobIsOneToo) {
 
 TEST(Resume, SaysStepAgeAndVerifiedState) {
   const SmallRun small;
-  const Outcome first = small.train("run", {"--json"});
+  const ProgramEnd first = small.train("run", {"--json"});
   const std::string state = parse_json(first.last_line(), "output").at("state").as_string();
-  const Outcome o = keel({"resume", small.file("run"), "--set", "train.steps=5"});
+  const ProgramEnd o = keel({"resume", small.file("run"), "--set", "train.steps=5"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(
       o.err.find("resuming at step 4 from " + small.file("run/ckpt/step-00000004") + ", saved "),
@@ -150,11 +150,11 @@ TEST(Resume, ChangedDataIsRefusedWithThree) {
   overwrite(path, real_fs().read_file(path, kMaxTextBytes) + "more");
   const std::vector<std::string> line = {"resume", small.file("run"), "--quiet", "--set",
                                          "train.steps=5"};
-  const Outcome refused = keel(line);
+  const ProgramEnd refused = keel(line);
   EXPECT_EQ(refused.code, 3) << refused.err;
   EXPECT_NE(refused.err.find(path + ": "), std::string::npos) << refused.err;
   EXPECT_NE(refused.err.find("--changed-data"), std::string::npos) << refused.err;
-  const Outcome accepted = keel(with(line, {"--changed-data"}));
+  const ProgramEnd accepted = keel(with(line, {"--changed-data"}));
   EXPECT_EQ(accepted.code, 0) << accepted.err;
   EXPECT_NE(accepted.err.find("bits will differ from those of the unbroken run"), std::string::npos)
       << accepted.err;
@@ -165,7 +165,7 @@ TEST(Output, AStoreThatIsDamagedIsLeftAndMetricsGoOnBesideIt) {
   const SmallRun small;
   ASSERT_EQ(small.train("run", {"--quiet"}).code, 0);
   overwrite(small.file("run/metrics.db"), std::string(9000, 'x'));
-  const Outcome o = keel({"resume", small.file("run"), "--quiet", "--set", "train.steps=6"});
+  const ProgramEnd o = keel({"resume", small.file("run"), "--quiet", "--set", "train.steps=6"});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.err.find("file is not a database; metrics go on in metrics-2.db"), std::string::npos)
       << o.err;

@@ -38,9 +38,9 @@ class SmallSweep {
     more.insert(more.begin(), {"sweep", file("sweep.toml"), "--out", out()});
     return more;
   }
-  Outcome sweep(std::vector<std::string> more = {}) const { return keel(line(std::move(more))); }
+  ProgramEnd sweep(std::vector<std::string> more = {}) const { return keel(line(std::move(more))); }
   Json status() const {
-    const Outcome o = keel({"sweep", "status", out(), "--json"});
+    const ProgramEnd o = keel({"sweep", "status", out(), "--json"});
     EXPECT_EQ(o.code, 0) << o.err;
     return parse_json(o.last_line(), "status");
   }
@@ -57,7 +57,7 @@ const std::string kRates = "[grid]\noptim.lr = [0.01, 0.02]\n";
 TEST(Sweep, RunsEveryTrialOnceAndThenNothingMore) {
   const SmallSweep s;
   s.write(kBase + kRates);
-  const Outcome o = s.sweep({"--jobs", "2", "--json"});
+  const ProgramEnd o = s.sweep({"--jobs", "2", "--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json status = s.status();
   EXPECT_EQ(keys(status), kStatusKeys);
@@ -75,7 +75,7 @@ TEST(Sweep, RunsEveryTrialOnceAndThenNothingMore) {
   EXPECT_NE(o.err.find("[4/4, left 00:00:00]"), std::string::npos) << o.err;
   EXPECT_TRUE(real_fs().list(s.out() + "/trials").empty());
 
-  const Outcome again = s.sweep({"--json"});
+  const ProgramEnd again = s.sweep({"--json"});
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(again.out, o.out);
   EXPECT_EQ(again.err, "");
@@ -89,8 +89,8 @@ TEST(Sweep, ItsTrialsAreWhatTrainDoes) {
   const SmallSweep s;
   s.write(kBase + kRates + "[set]\ntrain.steps = 6\n");
   ASSERT_EQ(s.sweep().code, 0);
-  const Outcome o = keel({"train", s.file("run.toml"), "--out", s.file("run"), "--json", "--set",
-                          "train.steps=6", "--set", "train.seed=2", "--set", "optim.lr=0.02"});
+  const ProgramEnd o = keel({"train", s.file("run.toml"), "--out", s.file("run"), "--json", "--set",
+                             "train.steps=6", "--set", "train.seed=2", "--set", "optim.lr=0.02"});
   ASSERT_EQ(o.code, 0) << o.err;
   const TrialRow row = s.rows()[3];
   EXPECT_EQ(row.result->val_loss, parse_json(o.last_line(), "out").at("val_loss").as_double());
@@ -99,14 +99,14 @@ TEST(Sweep, ItsTrialsAreWhatTrainDoes) {
 TEST(Sweep, TheTableAndAFewOtherWords) {
   const SmallSweep s;
   s.write("base = \"run.toml\"\nseeds = 1\nkeep_runs = true\n" + kRates);
-  const Outcome o = s.sweep();
+  const ProgramEnd o = s.sweep();
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_TRUE(o.out.starts_with("optim.lr  seed  val loss  verdict\n0.01         1    ")) << o.out;
   EXPECT_TRUE(o.err.starts_with(
       "note: one seed: there are no intervals, and no way to tell a difference from chance\n"))
       << o.err;
   EXPECT_EQ(real_fs().list(s.out() + "/trials").size(), 2u);
-  const Outcome status = keel({"sweep", "status", s.out()});
+  const ProgramEnd status = keel({"sweep", "status", s.out()});
   EXPECT_EQ(status.out, o.out + "2 of 2 trials done, 0 running\n");
 }
 
@@ -118,7 +118,7 @@ TEST(Sweep, TrialsMayBeAddedAndTheFileMayNotChange) {
   ASSERT_EQ(s.sweep().code, 0);
   EXPECT_EQ(s.count("done"), 6);
   s.write(kBase + "[grid]\noptim.lr = [0.3]\n");
-  const Outcome o = s.sweep();
+  const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 2);
   EXPECT_NE(o.err.find("6 trials of the sweep that was begun here with "), std::string::npos)
       << o.err;
@@ -128,7 +128,7 @@ TEST(Sweep, TrialsMayBeAddedAndTheFileMayNotChange) {
 TEST(Sweep, ADivergedTrialIsAResult) {
   const SmallSweep s;
   s.write(kBase + "[grid]\noptim.lr = [0.01, 1e30]\n[set]\ntrain.steps = 30\n");
-  const Outcome o = s.sweep();
+  const ProgramEnd o = s.sweep();
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.count("diverged"), 2);
   EXPECT_EQ(s.count("done"), 4);
@@ -138,7 +138,7 @@ TEST(Sweep, ADivergedTrialIsAResult) {
 TEST(Sweep, ATrialThatFailsIsTriedTwice) {
   const SmallSweep s;
   s.write(kBase + "[grid]\ndata.path = [\"text.txt\", \"gone.txt\"]\n");
-  const Outcome o = s.sweep({"--jobs", "2"});
+  const ProgramEnd o = s.sweep({"--jobs", "2"});
   EXPECT_EQ(o.code, 1);
   EXPECT_NE(o.err.find("keel: 2 trials failed; to try them again: keel sweep retry "),
             std::string::npos)
@@ -149,7 +149,7 @@ TEST(Sweep, ATrialThatFailsIsTriedTwice) {
   EXPECT_EQ(s.sweep().code, 1);
   real_fs().write_file(s.file("gone.txt"),
                        real_fs().read_file(s.file("text.txt"), kMaxTextBytes) + "more\n");
-  const Outcome retry = keel({"sweep", "retry", s.out()});
+  const ProgramEnd retry = keel({"sweep", "retry", s.out()});
   EXPECT_EQ(retry.out, "2 trials that failed are pending again\n");
   EXPECT_EQ(s.count("pending"), 2);
   EXPECT_EQ(s.sweep().code, 0);
@@ -159,7 +159,7 @@ TEST(Sweep, ATrialThatFailsIsTriedTwice) {
 TEST(Sweep, DryRunNamesTrialsAndTheWorstCase) {
   const SmallSweep s;
   s.write(kBase + "max_trials = 1\n" + kRates);
-  const Outcome o = s.sweep({"--dry-run", "--jobs", "3"});
+  const ProgramEnd o = s.sweep({"--dry-run", "--jobs", "3"});
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.out.find("  optim.lr=0.02 seed 2\n4 trials; worst case: "), std::string::npos)
       << o.out;
@@ -169,7 +169,7 @@ TEST(Sweep, DryRunNamesTrialsAndTheWorstCase) {
             std::string::npos)
       << o.out;
   EXPECT_FALSE(real_fs().exists(s.out()));
-  const Outcome json = s.sweep({"--dry-run", "--json", "--jobs", "3"});
+  const ProgramEnd json = s.sweep({"--dry-run", "--json", "--jobs", "3"});
   EXPECT_EQ(parse_json(json.last_line(), "out").at("trials").as_array().size(), 4u);
   EXPECT_EQ(parse_json(json.last_line(), "out").at("jobs").as_int(), 3);
 }
@@ -193,7 +193,7 @@ TEST(Sweep, RefusesWhatItCannotDo) {
   EXPECT_EQ(keel({"sweep", s.file("sweep.toml"), "--out", s.file("other")}).err,
             "keel: --out: " + s.file("other") +
                 " holds something that is no sweep; name a folder that is empty or new\n");
-  const Outcome rm = keel({"sweep", "rm", s.file("other")});
+  const ProgramEnd rm = keel({"sweep", "rm", s.file("other")});
   EXPECT_EQ(rm.code, 3);
   EXPECT_EQ(rm.err, "keel: " + s.file("other") + ": no sweep, it has no sweep.db\n");
   EXPECT_TRUE(real_fs().exists(s.file("other/x")));
@@ -203,7 +203,7 @@ TEST(Sweep, RmRemovesIt) {
   const SmallSweep s;
   s.write(kBase + kRates);
   ASSERT_EQ(s.sweep().code, 0);
-  const Outcome o = keel({"sweep", "rm", s.out()});
+  const ProgramEnd o = keel({"sweep", "rm", s.out()});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_FALSE(real_fs().exists(s.out()));
 }
@@ -245,7 +245,7 @@ TEST(Sweep, StopsOnSignalsAndGoesOn) {
     ASSERT_TRUE(started());
     ::usleep(300'000);
     run.send(number);
-    const Outcome o = run.wait();
+    const ProgramEnd o = run.wait();
     EXPECT_EQ(o.code, 75) << o.err;
     EXPECT_NE(o.err.find("keel: stopped, 0 of 4 trials done, 0 running; go on with: keel sweep "),
               std::string::npos)
@@ -261,7 +261,7 @@ TEST(Sweep, StopsOnSignalsAndGoesOn) {
 TEST(Sweep, EndsWhenItsTimeIsUp) {
   const SmallSweep s;
   s.write(kBase + kRates + kEndless);
-  const Outcome o = s.sweep({"--max-time", "5s"});
+  const ProgramEnd o = s.sweep({"--max-time", "5s"});
   EXPECT_EQ(o.code, 75) << o.err;
   EXPECT_EQ(s.count("pending"), 4);
   EXPECT_EQ(s.sweep({"--max-time", "x"}).code, 2);
@@ -273,7 +273,7 @@ TEST(Sweep, OneAtATimeInAFolder) {
   Running run(s.line({"--jobs", "1"}));
   for (int i = 0; i < 6000 && !real_fs().exists(s.out() + "/workers.json"); ++i) ::usleep(10'000);
   const std::string in_use = "keel: sweep " + s.out() + " is in use by process ";
-  const Outcome second = s.sweep(), rm = keel({"sweep", "rm", s.out()});
+  const ProgramEnd second = s.sweep(), rm = keel({"sweep", "rm", s.out()});
   EXPECT_EQ(second.code, 2);
   EXPECT_TRUE(second.err.starts_with(in_use)) << second.err;
   EXPECT_EQ(rm.code, 2);
@@ -296,7 +296,7 @@ TEST(ExternalSweep, ReadsTheLogOfACommand) {
   const SmallSweep s;
   s.write(kCommand);
   s.write_script(kScript);
-  const Outcome o = s.sweep({"--jobs", "2"});
+  const ProgramEnd o = s.sweep({"--jobs", "2"});
   ASSERT_EQ(o.code, 0) << o.err;
   const std::vector<TrialRow> rows = s.rows();
   ASSERT_EQ(rows.size(), 4u);
@@ -317,7 +317,7 @@ std::string failure(const std::string& script, const std::string& more = "") {
   const SmallSweep s;
   s.write("seeds = [1]\n[grid]\n[trial]\ncommand = \"sh train.sh {out}\"\n" + more);
   s.write_script(script);
-  const Outcome o = s.sweep();
+  const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 1) << o.err;
   const TrialRow row = s.rows()[0];
   EXPECT_EQ(row.attempts, 2);
@@ -351,7 +351,7 @@ TEST(ExternalSweep, ALossThatIsNotFiniteIsAResultHoweverTheCommandEnds) {
   const SmallSweep s;
   s.write("seeds = [1]\n[grid]\n[trial]\ncommand = \"sh train.sh {out}\"\nsteps = 50\n");
   s.write_script("printf 'step,loss,val_loss\\n1,2,\\n2,nan,\\n' >$1/log.csv; exit 1");
-  const Outcome o = s.sweep();
+  const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.count("diverged"), 1);
   EXPECT_EQ(s.rows()[0].result->ended, "not finite");
@@ -366,7 +366,7 @@ TEST(ExternalSweep, ALostRunIsStoppedEarly) {
   s.write_script(
       "echo step,loss,val_loss >$1/log.csv\nfor i in $(seq 1 200); do echo $i,9, ; done "
       ">>$1/log.csv\nsleep 100000\n");
-  const Outcome o = s.sweep();
+  const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.rows()[0].result->ended, "stopped early");
   EXPECT_EQ(s.count("diverged"), 1);
@@ -411,7 +411,7 @@ TEST(ExternalSweep, NothingOfACommandStaysBehind) {
   }
   s.write_script(kScript);
   overwrite(s.file("train.sh"), "printf 'step,loss,val_loss\\n1,2,3\\n' >$1/log.csv\n");
-  const Outcome o = s.sweep();
+  const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.rows()[0].attempts, 0);
   EXPECT_FALSE(lives(seconds));

@@ -7,7 +7,7 @@
 namespace keel {
 namespace {
 
-Json last_json(const Outcome& o) { return parse_json(o.last_line(), "output"); }
+Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
 
 std::vector<std::string> keys(const Json& object) {
   std::vector<std::string> out;
@@ -27,7 +27,7 @@ const std::vector<std::string> kTrainKeys = {"run",      "steps",      "tokens",
 
 TEST(Train, LeavesARunThatExplainsItself) {
   const SmallRun small;
-  const Outcome o = small.train("run", {"--json", "--set", "eval.every=2"});
+  const ProgramEnd o = small.train("run", {"--json", "--set", "eval.every=2"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
   EXPECT_EQ(keys(j), kTrainKeys);
@@ -53,14 +53,14 @@ TEST(Train, LeavesARunThatExplainsItself) {
 
 TEST(Train, StandardOutputHoldsTheRunAlone) {
   const SmallRun small;
-  const Outcome o = small.train("run", {"--quiet"});
+  const ProgramEnd o = small.train("run", {"--quiet"});
   EXPECT_EQ(o.out, small.file("run") + "\n");
   EXPECT_EQ(o.err, "");
 }
 
 TEST(Train, NamesARunByTimeAndConfig) {
   const SmallRun small;
-  const Outcome o = keel({"train", "run.toml", "--set=train.steps=1"}, in(small.path()));
+  const ProgramEnd o = keel({"train", "run.toml", "--set=train.steps=1"}, in(small.path()));
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_TRUE(o.last_line().starts_with("runs/20")) << o.out;
   EXPECT_TRUE(o.last_line().ends_with("-run")) << o.out;
@@ -70,14 +70,14 @@ TEST(Train, NamesARunByTimeAndConfig) {
 TEST(Train, ResumeOfAFinishedRunSaysSo) {
   const SmallRun small;
   const Json first = last_json(small.train("run", {"--json"}));
-  const Outcome again = keel({"resume", small.file("run"), "--json"});
+  const ProgramEnd again = keel({"resume", small.file("run"), "--json"});
   EXPECT_EQ(again.code, 0);
   EXPECT_NE(again.err.find("the run is finished: 4 of 4 steps are done"), std::string::npos)
       << again.err;
   EXPECT_EQ(last_json(again).at("val_loss"), first.at("val_loss"));
   EXPECT_EQ(last_json(again).at("train_loss"), first.at("train_loss"));
 
-  const Outcome more = keel({"resume", small.file("run"), "--json", "--set", "train.steps=6"});
+  const ProgramEnd more = keel({"resume", small.file("run"), "--json", "--set", "train.steps=6"});
   EXPECT_EQ(more.code, 0) << more.err;
   EXPECT_EQ(last_json(more).at("steps").as_int(), 6);
 }
@@ -87,7 +87,7 @@ TEST(Train, CtrlCSavesAndSaysHowToGoOn) {
   Running run(small.train_line("run", {"--json", "--set", "train.steps=100000000"}));
   ASSERT_TRUE(run.says("| loss ")) << run.err();
   run.send(SIGINT);
-  const Outcome o = run.wait();
+  const ProgramEnd o = run.wait();
   EXPECT_EQ(o.code, 75) << o.err;
   EXPECT_NE(o.err.find("everything is saved; go on with: keel resume " + small.file("run")),
             std::string::npos)
@@ -96,7 +96,7 @@ TEST(Train, CtrlCSavesAndSaysHowToGoOn) {
   EXPECT_EQ(keys(j), kTrainKeys);
   EXPECT_FALSE(j.at("diverged").as_bool());
   const int64_t steps = j.at("steps").as_int();
-  const Outcome more = keel(
+  const ProgramEnd more = keel(
       {"resume", small.file("run"), "--json", "--set", "train.steps=" + std::to_string(steps + 2)});
   EXPECT_EQ(more.code, 0) << more.err;
   EXPECT_NE(more.err.find("resuming at step " + std::to_string(steps)), std::string::npos)
@@ -114,7 +114,7 @@ TEST(Train, TerminationSavesToo) {
 
 TEST(Train, ALossThatIsNotFiniteEndsWithTwentyAndTheStep) {
   const SmallRun small;
-  const Outcome o =
+  const ProgramEnd o =
       small.train("run", {"--json", "--set", "optim.lr=1e30", "--set", "optim.weight_decay=1e30"});
   EXPECT_EQ(o.code, 20) << o.err;
   const Json j = last_json(o);
@@ -131,7 +131,7 @@ TEST(Use, EvalGenerateAndDataShow) {
   ASSERT_EQ(small.train("run").code, 0);
   const std::string run = small.file("run");
 
-  const Outcome evaluated = keel({"eval", run, "--data", small.file("text.txt"), "--json"});
+  const ProgramEnd evaluated = keel({"eval", run, "--data", small.file("text.txt"), "--json"});
   ASSERT_EQ(evaluated.code, 0) << evaluated.err;
   const Json e = last_json(evaluated);
   EXPECT_EQ(keys(e), (std::vector<std::string>{"loss", "tokens", "bits_per_byte"}));
@@ -147,12 +147,12 @@ TEST(Use, EvalGenerateAndDataShow) {
 
   const std::vector<std::string> write = {"generate", run,      "-p", "line ",  "-n",
                                           "20",       "--temp", "0",  "--seed", "7"};
-  const Outcome written = keel(write);
+  const ProgramEnd written = keel(write);
   EXPECT_EQ(written.code, 0) << written.err;
   EXPECT_TRUE(written.out.starts_with("line "));
   EXPECT_EQ(keel(write).out, written.out);
 
-  const Outcome shown = keel({"data", "show", run, "--step", "2"});
+  const ProgramEnd shown = keel({"data", "show", run, "--step", "2"});
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_NE(shown.out.find("step 2: sequences 4 to 7"), std::string::npos) << shown.out;
   EXPECT_NE(
@@ -167,14 +167,14 @@ TEST(Use, ReportAndRuns) {
   ASSERT_EQ(small.train("a").code, 0);
   ASSERT_EQ(small.train("b", {"--set", "train.seed=1"}).code, 0);
   const std::string a = small.file("a"), b = small.file("b"), page = small.file("r.html");
-  const Outcome made = keel({"report", a, b, "-o", page});
+  const ProgramEnd made = keel({"report", a, b, "-o", page});
   EXPECT_EQ(made.out, page + "\n");
   EXPECT_TRUE(real_fs().exists(page));
   EXPECT_EQ(keel({"report", a, b, "-o", small.file("r.svg")}).code, 2);
 
   const Json listed = last_json(keel({"runs", "ls", small.path(), "--json"}));
   EXPECT_EQ(listed.at("runs").as_array().size(), 2u);
-  const Outcome table = keel({"runs", "compare", a, b});
+  const ProgramEnd table = keel({"runs", "compare", a, b});
   EXPECT_NE(table.out.find("train.seed"), std::string::npos) << table.out;
   const Json compared = last_json(keel({"runs", "compare", a, b, "--json"}));
   EXPECT_EQ(compared.at("runs").as_array().size(), 2u);
@@ -182,22 +182,22 @@ TEST(Use, ReportAndRuns) {
 
 TEST(Look, Plan) {
   const SmallRun small;
-  const Outcome o = keel({"plan", small.file("run.toml"), "--json"});
+  const ProgramEnd o = keel({"plan", small.file("run.toml"), "--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops_per_token",
-                                               "flops_per_update", "checkpoint_copy_bytes"}));
+  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops", "flops_per_update",
+                                               "checkpoint_copy_bytes"}));
   EXPECT_EQ(keys(j.at("bytes")), (std::vector<std::string>{"weights", "gradients", "optimizer",
                                                            "activations", "total"}));
   EXPECT_EQ(j.at("bytes").at("weights").as_int(), 4 * j.at("parameters").as_int());
-  const Outcome text = keel({"plan", small.file("run.toml"), "--probe"});
+  const ProgramEnd text = keel({"plan", small.file("run.toml"), "--probe"});
   EXPECT_NE(text.out.find("with four times the width and no gate"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("tokens/s\n  the run "), std::string::npos) << text.out;
 }
 
 TEST(Look, Bench) {
   const SmallRun small;
-  const Outcome o =
+  const ProgramEnd o =
       keel({"bench", small.file("run.toml"), "--steps", "5", "--json"}, in(small.path()));
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
@@ -213,15 +213,44 @@ TEST(Look, Bench) {
   EXPECT_FALSE(real_fs().exists(small.file("runs")));
 }
 
+TEST(Look, BenchAgainstTheSameConfigWithOtherSettings) {
+  const SmallRun small;
+  const std::vector<std::string> bench = {"bench", small.file("run.toml"), "--steps", "6"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = bench;
+    all.insert(all.end(), more.begin(), more.end());
+    return keel(all, in(small.path()));
+  };
+  const ProgramEnd o = with({"--set", "model.layers=3", "--against", "", "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = last_json(o);
+  EXPECT_EQ(keys(j), (std::vector<std::string>{"step_ratio", "step_ms_pairs", "here", "against"}));
+  EXPECT_EQ(j.at("step_ms_pairs").as_array().size(), 6u);
+  const Json &here = j.at("here"), &there = j.at("against");
+  EXPECT_EQ(keys(here),
+            (std::vector<std::string>{"step_ms", "parameters", "planned_bytes", "flops"}));
+  for (const char* key : {"parameters", "planned_bytes", "flops"}) {
+    EXPECT_GT(here.at(key).as_double(), there.at(key).as_double()) << key;
+  }
+  const ProgramEnd text = with({"--against", "model.layers=3"});
+  EXPECT_EQ(text.out.substr(0, 14), "step          ") << text.out;
+  EXPECT_NE(text.out.find("x (middle half of 6 pairs "), std::string::npos) << text.out;
+  const ProgramEnd threads = with({"--set", "train.threads=1", "--against", "train.threads=2"});
+  EXPECT_EQ(threads.code, 2);
+  EXPECT_NE(threads.err.find("--against: train.threads is 2 there and 1 here, it must be the same"),
+            std::string::npos)
+      << threads.err;
+}
+
 TEST(Look, ConfigOfAFileAndOfARun) {
   const SmallRun small;
   ASSERT_EQ(small.train("run", {"--set=model.dim=64"}).code, 0);
   const std::string file = small.file("run.toml"), run = small.file("run");
   EXPECT_EQ(keel({"config", "check", file}).code, 0);
-  const Outcome shown = keel({"config", "show", run});
+  const ProgramEnd shown = keel({"config", "show", run});
   EXPECT_NE(shown.out.find("dim = 64"), std::string::npos) << shown.out;
   EXPECT_NE(shown.out.find("# --set"), std::string::npos) << shown.out;
-  const Outcome different = keel({"config", "diff", file, run});
+  const ProgramEnd different = keel({"config", "diff", file, run});
   EXPECT_NE(different.out.find("model.dim"), std::string::npos) << different.out;
   EXPECT_EQ(different.out.find("train.batch"), std::string::npos) << different.out;
   EXPECT_EQ(keel({"config", "diff", file, file}).out, "no differences\n");

@@ -9,7 +9,7 @@ namespace keel {
 namespace {
 
 TEST(Usage, VersionNamesBuildAndLibraries) {
-  const Outcome o = keel({"--version"});
+  const ProgramEnd o = keel({"--version"});
   EXPECT_EQ(o.code, 0);
   for (const char* part : {"keel ", "build", "instruction set", "oneDNN", "SQLite"}) {
     EXPECT_NE(o.out.find(part), std::string::npos) << part << " in " << o.out;
@@ -50,7 +50,7 @@ TEST(Usage, HelpFitsEightyColumnsAndNamesTheWholeCommand) {
     std::string name = "Usage: keel";
     for (const std::string& word : line) name += " " + word;
     line.push_back("--help");
-    const Outcome o = keel(line);
+    const ProgramEnd o = keel(line);
     EXPECT_EQ(o.code, 0) << name;
     EXPECT_NE(o.out.find(name), std::string::npos) << name << " in " << o.out;
     for (size_t at = 0; at < o.out.size();) {
@@ -62,24 +62,24 @@ TEST(Usage, HelpFitsEightyColumnsAndNamesTheWholeCommand) {
 }
 
 TEST(Usage, TechniquesAreListedToldAndSuggested) {
-  const Outcome list = keel({"techniques"});
+  const ProgramEnd list = keel({"techniques"});
   EXPECT_EQ(list.code, 0);
   EXPECT_NE(list.out.find("Norm placement\n  pre_norm "), std::string::npos) << list.out;
-  const Outcome one = keel({"techniques", "soft_cap"});
+  const ProgramEnd one = keel({"techniques", "soft_cap"});
   EXPECT_EQ(one.code, 0);
   for (const char* part : {"s = cap tanh(s / cap)", "model.attention.softcap = 0.0", "(at least 0)",
                            "[*50 tanh(s / 50)*]", "arXiv 2408.00118"}) {
     EXPECT_NE(one.out.find(part), std::string::npos) << part << " in " << one.out;
   }
-  const Outcome json = keel({"techniques", "--json"});
+  const ProgramEnd json = keel({"techniques", "--json"});
   EXPECT_TRUE(json.out.starts_with("[{\"name\":\"pre_norm\",\"family\":\"placement\",\"keys\":"))
       << json.out.substr(0, 200);
-  const Outcome wrong = keel({"techniques", "soft_cpa"});
+  const ProgramEnd wrong = keel({"techniques", "soft_cpa"});
   EXPECT_EQ(wrong.code, 2);
   EXPECT_NE(wrong.err.find("unknown technique \"soft_cpa\", did you mean \"soft_cap\"?"),
             std::string::npos)
       << wrong.err;
-  const Outcome both = keel({"techniques", "soft_cap", "--json"});
+  const ProgramEnd both = keel({"techniques", "soft_cap", "--json"});
   EXPECT_EQ(both.code, 2);
   EXPECT_NE(both.err.find("techniques: choose one of NAME, --json and --docs"), std::string::npos);
 }
@@ -88,7 +88,7 @@ TEST(Usage, HelpOnATopicIsTheHelpOfTheCommand) {
   EXPECT_EQ(keel({"help", "config", "diff"}).out, keel({"config", "diff", "--help"}).out);
   EXPECT_EQ(keel({"help"}).out, keel({"--help"}).out);
   EXPECT_NE(keel({"help", "keys"}).out.find("model.dim = 128"), std::string::npos);
-  const Outcome codes = keel({"help", "exit-codes"});
+  const ProgramEnd codes = keel({"help", "exit-codes"});
   for (const char* code : {"\n  2 ", "\n  3 ", "\n 20 ", "\n 71 ", "\n 74 ", "\n 75 ", "\n130 "}) {
     EXPECT_NE(codes.out.find(code), std::string::npos) << code;
   }
@@ -119,7 +119,7 @@ TEST(Usage, MistakesEndWithTwoAndASuggestion) {
       {{"generate", "x", "--top-p", "2"}, "keel: --top-p: must be above 0 and at most 1"},
   };
   for (const Mistake& m : mistakes) {
-    const Outcome o = keel(m.line);
+    const ProgramEnd o = keel(m.line);
     EXPECT_EQ(o.code, 2) << o.err;
     EXPECT_NE(o.err.find(m.error), std::string::npos) << o.err << " lacks " << m.error;
     EXPECT_EQ(o.out, "");

@@ -22,11 +22,12 @@ window.addEventListener("error", (e) => problems.push(String(e.message)));
 document.addEventListener("securitypolicyviolation", (e) => problems.push("policy: " + e.blockedURI));
 </script>)";
 
-// Calls probe(), a function of the test, and leaves what it returns in the page.
+// Calls probe(), a function of the test, and leaves what it returns in the page. Nothing in it may
+// be waited for: the browser may have told by then.
 inline constexpr const char* kTell = R"(
-async function tell() {
+function tell() {
   let found;
-  try { found = await probe(); } catch (e) { found = { failed: String(e), problems }; }
+  try { found = probe(); } catch (e) { found = { failed: String(e), problems }; }
   const pre = document.createElement("pre");
   pre.id = "probe-result";
   pre.textContent = JSON.stringify(found).replace(/[<>&]/g, (c) => "\\u00" + c.charCodeAt(0).toString(16));
@@ -62,8 +63,9 @@ inline void replace_once(std::string& text, const std::string& mark, const std::
 // is then a failure of the test. `options`: more flags of the browser.
 inline Json look_at(const TempDir& dir, std::string page, const std::string& probe,
                     const std::string& options = "") {
-  replace_once(page, "<meta charset=\"utf-8\">", std::string("<meta charset=\"utf-8\">") + kWatch);
-  replace_once(page, "</body>", "<script>" + probe + kTell);
+  const char* head = "<meta charset=\"utf-8\">";
+  replace_once(page, head, fmt::format("{}{}", head, kWatch));
+  replace_once(page, "</body>", fmt::format("<script>{}{}", probe, kTell));
   real_fs().replace_file(dir / "page.html", page);
   const std::string dom = output_of(fmt::format(
       "timeout 120 {} --headless --no-sandbox --disable-gpu --no-first-run "

@@ -10,7 +10,7 @@ namespace {
 
 // Looks at every figure, saves its files, reads tables, changes the theme, prints.
 constexpr const char* kProbe = R"js(
-async function probe() {
+function probe() {
   const out = { problems, fetched: performance.getEntriesByType("resource").map((e) => e.name) };
   const text = (id) => document.getElementById(id).textContent;
   out.banners = text("banners");
@@ -19,7 +19,8 @@ async function probe() {
   out.sure = text("sure");
   for (const id of ["losses", "axis", "growth", "contrasts", "trials", "method", "charts"]) out[id] = text(id);
   const saved = [];
-  URL.createObjectURL = (blob) => { saved.push({ blob }); return "#"; };
+  window.Blob = class { constructor(parts) { this.text = parts.join(""); } };
+  URL.createObjectURL = (blob) => { saved.push({ text: blob.text }); return "#"; };
   HTMLAnchorElement.prototype.click = function () { saved.at(-1).name = this.download; };
   out.figures = [];
   for (const figure of document.querySelectorAll("figure")) {
@@ -27,9 +28,10 @@ async function probe() {
     const box = svg.getBoundingClientRect();
     const table = figure.querySelector("details.data");
     table.open = true;
+    table.dispatchEvent(new Event("toggle"));
     saved.length = 0;
     for (const button of figure.querySelectorAll(".files button")) button.click();
-    const [csv, picture] = await Promise.all(saved.map((s) => s.blob.text()));
+    const [csv, picture] = saved.map((s) => s.text);
     const parsed = new DOMParser().parseFromString(picture, "image/svg+xml");
     const marks = [...svg.querySelectorAll("path, circle, rect")];
     out.figures.push({ id: figure.id, width: box.width, height: box.height, marks: marks.length,
@@ -37,9 +39,9 @@ async function probe() {
       whole: parsed.documentElement.tagName, styled: picture.includes("prefers-color-scheme:dark"),
       broken: marks.filter((m) => /NaN|Infinity|undefined/.test(m.outerHTML)).length });
   }
-  await new Promise((done) => setTimeout(done, 50));
   out.rows = [...document.querySelectorAll("figure details.data")].map((d) => d.querySelectorAll("tbody tr").length);
-  const colour = () => getComputedStyle(document.querySelector("#figure-ladder .t")).fill + " " + getComputedStyle(document.body).backgroundColor;
+  const letters = () => document.querySelector("#figure-ladder .t");
+  const colour = () => (letters() ? getComputedStyle(letters()).fill : "") + " " + getComputedStyle(document.body).backgroundColor;
   const theme = document.getElementById("theme");
   out.light = colour();
   theme.click();
@@ -53,7 +55,7 @@ async function probe() {
   const trials = document.querySelector("#trials details");
   if (trials) {
     trials.open = true;
-    await new Promise((done) => setTimeout(done, 50));
+    trials.dispatchEvent(new Event("toggle"));
     out.trial_rows = trials.querySelectorAll("tbody tr").length;
     const search = trials.querySelector("input[type=search]");
     search.value = "diverged";
@@ -169,7 +171,7 @@ TEST(FrontierInABrowser, DrawsEveryFigureInBothThemesAndOnPaper) {
   EXPECT_LE(found.at("paper").as_int(), 760);
   EXPECT_EQ(text(found, "after"), text(found, "dark"));
   EXPECT_EQ(found.at("trial_rows").as_int(), 3 * 36);
-  EXPECT_EQ(found.at("found").as_int(), 3 * 4);
+  EXPECT_EQ(found.at("found").as_int(), 3 * 3);
   EXPECT_TRUE(
       has(text(found, "axis"), "to the power −1 (−1.2 to −0.8); not to be used beyond 512"));
   EXPECT_TRUE(has(text(found, "growth"), "No run of this recipe failed"));

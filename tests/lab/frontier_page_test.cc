@@ -52,7 +52,9 @@ TEST(FrontierPage, FetchesNothingAndHasItsTitle) {
   for (const char* fetched : {"src=\"", "@import", "url(", "sourceMappingURL", "href=\"http"}) {
     EXPECT_EQ(page.find(fetched), std::string::npos) << fetched;
   }
-  EXPECT_EQ(page.find("{{"), std::string::npos) << "a part was not filled in";
+  for (const char* part : {"{{title}}", "{{styles}}", "{{main}}", "{{data}}", "{{page_js}}"}) {
+    EXPECT_EQ(page.find(part), std::string::npos) << part;
+  }
 }
 
 TEST(FrontierPage, ResultWithoutATitleIsNamedByItsKey) {
@@ -172,7 +174,7 @@ TEST(LadderSvg, SaysEveryFrontierInNumbers) {
   for (const char* text :
        {"Ladder on a toy", ">baseline<", ">QK_norm<", ">QKV_norm<", "0.021 (0.016 to 0.028)",
         "0.035 (0.029 to 0.043)", "0.11, ill-determined", "stable up to 0.0865", "optim.lr",
-        "steps 600, tokens 4.9M, warm-up 60 steps; 3 seeds", "best rate"}) {
+        "steps 600, tokens 4.9M, warm-up 60 steps, 3 seeds", "best rate"}) {
     EXPECT_NE(svg.find(text), std::string::npos) << text;
   }
   EXPECT_EQ(svg.find("nan"), std::string::npos);
@@ -197,6 +199,18 @@ TEST(LadderSvg, BoundsOfAKeyWhoseSmallValuesFailPointDown) {
   const std::string svg = ladder_svg(result);
   EXPECT_NE(svg.find("stable down to 0.01"), std::string::npos);
   EXPECT_NE(svg.find("above 0.02"), std::string::npos);
+}
+
+TEST(LadderSvg, AnIntervalLongerThanThePictureEndsInAnArrow) {
+  FrontierResult result = fake_frontier();
+  result.arms[1].divergence_frontier = result.arms[1].training_frontier;
+  const size_t arrows = count_of(ladder_svg(result), "4.5m");
+  result.arms[0].training_frontier = frontier_at(0.021, 1e-7, 1e6);
+  const std::string svg = ladder_svg(result);
+  EXPECT_EQ(count_of(svg, "4.5m"), arrows + 2);
+  EXPECT_NE(svg.find("0.021 (1e-7 to 1e6)"), std::string::npos);
+  EXPECT_EQ(svg.find(">1<"), std::string::npos) << "the axis ends half a decade beyond the rates";
+  EXPECT_EQ(svg.find(">0.0001<"), std::string::npos);
 }
 
 TEST(LadderSvg, SaysWhatIsMissing) {

@@ -115,7 +115,7 @@ TEST(TrainingFrontier, MovesWithTheLabelling) {
 TEST(DivergenceFrontier, IsAnIntervalBetweenTwoRates) {
   const ArmOutcomes arm = arm_of({{2.5, 2.0, 2.9, kLost},  // does not train at 2: no divergence
                                   {2.5, 2.0, kLost, 2.0},  // the first failure counts
-                                  {kLost, 2.0, 2.0, 2.0},  // too slow below the best rate
+                                  {kLost, 2.0, 2.0, 2.0},  // below the best rate
                                   {2.5, 2.0, -1, kLost},   // a missing trial widens it
                                   {2.5, 2.0, 2.0, 2.0}});  // never fails
   const auto bounds = divergence_bounds(arm, 0);
@@ -126,11 +126,11 @@ TEST(DivergenceFrontier, IsAnIntervalBetweenTwoRates) {
     EXPECT_EQ(bounds[s].low, wanted[s].first) << s;
     EXPECT_EQ(bounds[s].high, wanted[s].second) << s;
   }
-  EXPECT_EQ(common_divergence_bounds(arm, 0).low, 1);
-  EXPECT_EQ(common_divergence_bounds(arm, 0).high, 2);
-  const ArmOutcomes at_best = arm_of({{2.5, kLost, 2.9}, {2.5, 1.0, 2.9}, {2.5, 1.0, 2.9}});
-  EXPECT_TRUE(std::isinf(divergence_bounds(at_best, 0)[0].low)) << "fails at the best rate";
-  EXPECT_EQ(divergence_bounds(at_best, 0)[0].high, 1);
+  const Observation common = common_divergence_bounds(arm, 0);
+  EXPECT_EQ(common.low, 1);
+  EXPECT_EQ(common.high, 2);
+  const ArmOutcomes at_best = arm_of({{2.5, kLost, 2.5}, {2.5, 1.0, 2.5}, {2.5, 1.0, 2.5}});
+  EXPECT_EQ(divergence_bounds(at_best, 0)[0].high, 1) << "at the best rate it counts";
   const Observation of_all = common_divergence_bounds(arm_of({{2, 2, kLost}, {2, 2, 2}}), 0);
   EXPECT_EQ(of_all.low, 1);
   EXPECT_EQ(of_all.high, 2);

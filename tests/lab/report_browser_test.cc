@@ -90,7 +90,9 @@ void expect_drawn_and_offline(const Json& found, const std::vector<std::string>&
 }
 
 const std::vector<std::string> kCharts = {
-    "loss", "lr", "grad_norm", "tokens_per_second", "attn_logit_max", "attn_entropy"};
+    "loss",           "lr",           "grad_norm",    "tokens_per_second",
+    "attn_logit_max", "attn_entropy", "out_norm_qkv", "out_norm_proj",
+    "out_norm_fc1",   "out_norm_fc2", "update_ratio"};
 
 TEST(ReportInABrowser, DrawsEveryLineAndFetchesNothing) {
   if (browser().empty()) GTEST_SKIP() << "no Chromium on this machine (package chromium)";

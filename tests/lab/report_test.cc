@@ -38,8 +38,9 @@ TEST(Report, HoldsWhatTheRunSays) {
   EXPECT_EQ(r.at("summary").at("state").as_string(), "finished");
   EXPECT_EQ(r.at("summary").at("steps").as_int(), 300);
   EXPECT_EQ(r.at("summary").at("floor").as_double(), 2.05);
-  for (const char* name : {"loss", "val_loss", "lr", "grad_norm", "tokens_per_second",
-                           "attn_logit_max/layer00", "attn_entropy/layer03"}) {
+  for (const char* name :
+       {"loss", "val_loss", "lr", "grad_norm", "tokens_per_second", "attn_logit_max/layer00",
+        "attn_entropy/layer03", "out_norm_fc1/layer02", "update_ratio/all"}) {
     EXPECT_NE(r.at("curves").find(name), nullptr) << name;
   }
   EXPECT_EQ(r.at("curves").find("tokens"), nullptr) << "tokens are an axis, not a curve";
@@ -108,7 +109,7 @@ TEST(Report, LongRunsStaySmall) {
   EXPECT_EQ(loss.at("bad_count").as_int(), 1);
   EXPECT_EQ(loss.at("bad").as_array()[0].as_array()[0].as_int(), 12'345);
   EXPECT_LE(curves.at("attn_entropy/layer00").at("x").as_array().size(), 2000u);
-  EXPECT_LT(page.size(), 1'500'000u);
+  EXPECT_LT(page.size(), 2'000'000u);
 }
 
 TEST(Report, SeveralRunsGetNamesOfTheirOwn) {

@@ -25,7 +25,7 @@ inline TrialResult simulated_result(double val_loss, bool lost, bool stopped) {
     const bool up = lost && s >= kSimulatedSteps / 2;
     const double share = static_cast<double>(s) / static_cast<double>(kSimulatedSteps);
     const double down = kSimulatedStart + (val_loss - kSimulatedStart) * std::min(1.0, 4 * share);
-    r.losses.push_back(up ? 3.9 : down);
+    r.losses.push_back(up ? 4.4 : down);
   }
   r.losses[0] = kSimulatedStart;
   r.val_loss = lost ? 3.9 : val_loss;

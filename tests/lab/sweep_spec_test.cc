@@ -139,8 +139,8 @@ TEST(SweepFile, RelativePathsStartInItsFolder) {
 
 TEST(SweepFile, WhatIsWrongWithTheFileIsSaidAtItsPlace) {
   SweepFile f;
-  EXPECT_EQ(f.error(kTop + "sede = 3\n[gird]\noptim.lr = [1]\n"),
-            "sweep.toml:3:1: sede: unknown key, did you mean \"seeds\"?\n"
+  EXPECT_EQ(f.error(kTop + "seed = 3\n[gird]\noptim.lr = [1]\n"),
+            "sweep.toml:3:1: seed: unknown key, did you mean \"seeds\"?\n"
             "sweep.toml:4:2: gird: unknown key, did you mean \"grid\"?");
   EXPECT_EQ(f.error("base = \"run.toml\"\n[grid]\n"),
             "seeds: missing; a number n for 1 to n, or a list");
@@ -175,10 +175,11 @@ TEST(SweepFile, WhatIsWrongWithTrialsIsSaidBeforeAnythingRuns) {
   SweepFile f;
   EXPECT_EQ(f.error(kTop + "[grid]\noptim.lr = [0.1, -1.0]\nmodel.heads = [2, 3]\n[set]\n"
                            "model.norm.epz = 1\n"),
-            "sweep.toml:7:1: model.norm.epz: unknown key, did you mean \"eps\"? (all 8 trials)\n"
-            "sweep.toml:5:1: model.heads: 3 does not divide model.dim = 32 (optim.lr=0.1 "
+            "sweep.toml:7:12: model.norm.epz: unknown key, did you mean \"eps\"? (all 8 trials)\n"
+            "sweep.toml:5:7: model.heads: 3 heads do not divide dim 32; choose a divisor, or set "
+            "model.head_dim (optim.lr=0.1 "
             "model.heads=3 seed 1 and 3 more)\n"
-            "sweep.toml:4:1: optim.lr: must be at least 0, is -1.0 (optim.lr=-1.0 model.heads=2 "
+            "sweep.toml:4:7: optim.lr: must be at least 0, is -1.0 (optim.lr=-1.0 model.heads=2 "
             "seed 1 and 3 more)");
   EXPECT_EQ(f.error("base = \"run.toml\"\nseeds = [6]\n[grid]\n[set]\ntrain.dtype = \"auto\"\n"
                     "stop.patience = 3\n"),

@@ -77,20 +77,36 @@ TEST(Verdict, AnythingNonFiniteDiverged) {
 }
 
 TEST(Verdict, AboveTheUnigramEntropyInATenthOfTheStepsDiverged) {
-  // 880 steps are looked at; a tenth of them is 88. Means reach back 20 steps.
-  const JudgedRun run = judge([](int64_t) { return 3.5; });
+  // Better in warm-up than ever after. 880 steps are looked at; a tenth of them is 88.
+  const JudgedRun run = judge([](int64_t i) { return i < 50 ? 3.2 : 3.5; });
   EXPECT_EQ(run.verdict, RunVerdict::kDiverged);
   EXPECT_EQ(run.step, 120 + 88 - 1);
   EXPECT_EQ(run.reason,
-            "the mean of 20 losses was above the unigram entropy 3 in 88 steps by step 207");
-  // The mean of 3.5 and 2.5 is above 3 as long as more than half of the window is: for 9 steps
-  // beyond the last 3.5. One step less than a tenth is not enough; a tenth is, even though the run
-  // comes back afterwards.
+            "the mean of 20 losses was above the unigram entropy 3, and above what it had been, in "
+            "88 steps by step 207");
+  // Means reach back 20 steps: that of 3.5 and 2.5 is above 3 as long as more than half of the
+  // window is, for 9 steps beyond the last 3.5. One step less than a tenth is not enough; a tenth
+  // is, even though the run comes back afterwards.
   const auto for_steps = [](int64_t count) {
-    return judge([=](int64_t i) { return i < 120 + count - 9 ? 3.5 : 2.5; }, 2.0);
+    return judge([=](int64_t i) { return i < 50 ? 2.5 : i < 120 + count - 9 ? 3.5 : 2.5; }, 2.0);
   };
   EXPECT_EQ(for_steps(87).verdict, RunVerdict::kTrains) << for_steps(87).reason;
   EXPECT_EQ(for_steps(88).verdict, RunVerdict::kDiverged);
+}
+
+TEST(Verdict, ASlowRunIsNotLost) {
+  // At a rate far too small it falls all the time and is above H1 for most of the run, or stays
+  // where it is.
+  const JudgedRun slow = judge([](int64_t i) { return 5.5 - 0.002 * i; }, 3.5);
+  EXPECT_EQ(slow.verdict, RunVerdict::kDoesNotTrain) << slow.reason;
+  const JudgedRun stuck = judge([](int64_t i) { return 3.3 + (i % 7) * 0.02; }, 3.3);
+  EXPECT_EQ(stuck.verdict, RunVerdict::kDoesNotTrain) << stuck.reason;
+  // 5 % above its lowest mean, and not.
+  const auto risen_by = [](double share) {
+    return judge([=](int64_t i) { return i < 50 ? 4.0 : 4.0 * (1 + share); }, 4.0);
+  };
+  EXPECT_EQ(risen_by(0.049).verdict, RunVerdict::kDoesNotTrain);
+  EXPECT_EQ(risen_by(0.051).verdict, RunVerdict::kDiverged);
 }
 
 TEST(Verdict, ARiseThatIsNotMadeGoodDiverged) {

@@ -356,7 +356,7 @@ TEST(AttentionScores, OneCachedQueryAgreesWithAll) {
   }
 }
 
-// |score| over visible pairs after scale and learned scale, before cap, bias and sink; the probe
+// Scores of visible pairs after scale and learned scale, before cap, bias and sink; the probe
 // changes no bits.
 TEST(AttentionScores, TheRecordedLogit) {
   Case s{2, 67, 67, 2, 1, 12};
@@ -371,6 +371,7 @@ TEST(AttentionScores, TheRecordedLogit) {
   };
   const auto probe = [&](const Case& c, AttentionArgs a) {
     AttentionProbe p;
+    p.rms_wanted = true;
     a.probe = &p;
     const auto v = x(c);
     size_t next = 3;
@@ -389,6 +390,7 @@ TEST(AttentionScores, TheRecordedLogit) {
     for (int h = 0; h < 2; ++h) {
       const float factor = c.theta ? std::exp(h == 0 ? 0.5f : -0.5f) : 1.0f;
       EXPECT_NEAR(p.logit_max[h], plain.logit_max[h] * factor, 1e-5 * plain.logit_max[h]) << on;
+      EXPECT_NEAR(p.logit_rms[h], plain.logit_rms[h] * factor, 1e-5 * plain.logit_rms[h]) << on;
       EXPECT_TRUE(p.entropy[h] > 0 && p.entropy[h] < std::log(67.0f)) << on;
     }
     if (!(on & 13)) {

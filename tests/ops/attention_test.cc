@@ -400,14 +400,22 @@ TEST(Attention, ReadsAndWritesViews) {
   }
 }
 
-// Entropy of a row of weights, and the largest |score| that it sees.
+// Entropy of a row of weights, and the largest and the mean square of the scores that it sees.
 TEST(Attention, Probe) {
-  for (const Sizes& s : std::vector<Sizes>{{2, 67, 67, 4, 2, 12}, {1, 1, 9, 1, 1, 4}}) {
+  for (const Sizes& s :
+       std::vector<Sizes>{{2, 67, 67, 4, 2, 12}, {1, 1, 9, 1, 1, 4}, {1, 200, 200, 2, 1, 8}}) {
     AttentionArgs a = scaled(s.hd);
     a.scale *= 3;
     a.query_offset = s.tk - s.tq;
+    if (s.tq == 200) {
+      a.window = 90;
+      std::vector<int32_t> start(200);
+      for (size_t i = 0; i < 200; ++i) start[i] = i < 70 ? 0 : 70;
+      a.segment_start = from_host({1, 200}, std::span<const int32_t>(start));
+    }
     const Tensor q = normal_tensor(s.q(), 1), k = normal_tensor(s.k(), 2);
     AttentionProbe probe;
+    probe.rms_wanted = true;
     a.probe = &probe;
     attention(q, k, k, a);
     Array q_ref(s.q()), k_ref(s.k());
@@ -415,11 +423,14 @@ TEST(Attention, Probe) {
     std::copy_n(k.data<float>(), k.size(), k_ref.v.begin());
     ASSERT_EQ(probe.logit_max.size(), static_cast<size_t>(s.heads));
     for (int64_t h = 0; h < s.heads; ++h) {
-      double largest = 0, entropy = 0;
+      double largest = 0, entropy = 0, squares = 0, pairs = 0;
       for (int64_t row = 0; row < s.b * s.tq; ++row) {
         const auto score = scores(q_ref, k_ref, a, {}, row / s.tq, h, row % s.tq);
         for (Complex x : score) {
-          if (!std::isinf(x.real())) largest = std::max(largest, std::abs(x.real()));
+          if (std::isinf(x.real())) continue;
+          largest = std::max(largest, std::abs(x.real()));
+          squares += x.real() * x.real();
+          pairs += 1;
         }
         for (Complex p : softmax(score)) {
           if (p.real() > 0) entropy -= p.real() * std::log(p.real());
@@ -427,6 +438,8 @@ TEST(Attention, Probe) {
       }
       EXPECT_NEAR(probe.logit_max[h], largest, 1e-5 * largest);
       EXPECT_NEAR(probe.entropy[h], entropy / static_cast<double>(s.b * s.tq), 1e-5);
+      const double rms = std::sqrt(squares / pairs);
+      EXPECT_NEAR(probe.logit_rms[h], rms, 1e-5 * rms);
     }
   }
 }
@@ -440,10 +453,15 @@ TEST(Attention, ProbeChangesNothing) {
   const Attention with = attention(q, q, q, a);
   EXPECT_TRUE(same_bits(with.o.t, without.o.t));
   EXPECT_TRUE(same_bits(with.lse, without.lse));
-  const std::vector<float> before = probe.logit_max;
+  EXPECT_TRUE(probe.logit_rms.empty());
+  probe.rms_wanted = true;
+  const Attention with_rms = attention(q, q, q, a);
+  EXPECT_TRUE(same_bits(with_rms.o.t, without.o.t));
+  const std::vector<float> before = probe.logit_max, rms = probe.logit_rms;
   a.passes[0] = {cap, nullptr};
   attention(q, q, q, a);
   EXPECT_EQ(probe.logit_max, before);  // the score as it was before the passes
+  EXPECT_EQ(probe.logit_rms, rms);
 }
 
 TEST(Attention, SameBitsOnAnyNumberOfThreads) {

@@ -6,23 +6,31 @@
 namespace keel {
 namespace {
 
+// Of what is copied before it is looked at: it is then still in the nearest cache.
+constexpr int64_t kBlockBytes = 16 * 1024;
+
 // Of two finite numbers without sign the larger has the larger bits; infinity and NaN lie above.
 template <class Bits, Bits kExponent>
-bool copy_and_look(Bits* to, const Bits* from, int64_t count) {
+bool all_finite(const Bits* from, int64_t count) {
   constexpr Bits kWithoutSign = static_cast<Bits>(~Bits{0}) >> 1;
   Bits largest = 0;
-  if (to == nullptr) {
-    for (int64_t i = 0; i < count; ++i) {
-      largest = std::max(largest, static_cast<Bits>(from[i] & kWithoutSign));
-    }
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      const Bits bits = from[i];
-      to[i] = bits;
-      largest = std::max(largest, static_cast<Bits>(bits & kWithoutSign));
-    }
+  for (int64_t i = 0; i < count; ++i) {
+    largest = std::max(largest, static_cast<Bits>(from[i] & kWithoutSign));
   }
   return largest < kExponent;
+}
+
+// memcpy, as no loop of ours would do: it knows how this processor writes without reading first.
+template <class Bits, Bits kExponent>
+bool copy_and_look(Bits* to, const Bits* from, int64_t count) {
+  constexpr int64_t kBlock = kBlockBytes / static_cast<int64_t>(sizeof(Bits));
+  bool finite = true;
+  for (int64_t i = 0; i < count; i += kBlock) {
+    const int64_t n = std::min(kBlock, count - i);
+    if (to != nullptr) std::memcpy(to + i, from + i, static_cast<size_t>(n) * sizeof(Bits));
+    finite &= all_finite<Bits, kExponent>(from + i, n);
+  }
+  return finite;
 }
 
 }  // namespace

@@ -104,7 +104,10 @@ function specs() {
     const group = name.slice(0, name.indexOf("/"));
     groups.set(group, [...(groups.get(group) || []), name]);
   }
-  const first = ["attn_logit_max", "attn_entropy"];
+  const first = [
+    "attn_logit_max", "attn_entropy", "out_norm_qkv", "out_norm_proj", "out_norm_fc1",
+    "out_norm_fc2", "update_ratio",
+  ];
   const order = [...first.filter((g) => groups.has(g)), ...[...groups.keys()].filter((g) => !first.includes(g))];
   for (const group of order) {
     const members = groups.get(group);

@@ -17,8 +17,15 @@ const measureNames = {
 };
 const measureOf = (name) => measureNames[name] || name;
 const ends = (f) => [f.value, f.low, f.high].filter(known);
-const ratesOf = (list) => list.flatMap((arm) => [...arm.rates.map((r) => r.rate),
-  ...ends(arm.training_frontier), ...ends(arm.divergence_frontier), arm.best_lr]).filter(known);
+// What an axis of rates shows: those that were tried, and of the frontiers what lies at most half a
+// decade beyond them; the rest ends in an arrow.
+function ratesOf(list) {
+  const tried = list.flatMap((arm) => arm.rates.map((r) => r.rate)).filter((v) => known(v) && v > 0);
+  const found = list.flatMap((arm) => [...ends(arm.training_frontier), ...ends(arm.divergence_frontier), arm.best_lr]).filter(known);
+  if (tried.length === 0) return found;
+  const [least, most] = [Math.min(...tried) / Math.sqrt(10), Math.max(...tried) * Math.sqrt(10)];
+  return [...tried, ...found.map((v) => Math.min(most, Math.max(least, v)))];
+}
 const lossesOf = (list) => list.flatMap((arm) => arm.trials.map((t) => t.loss)).filter(known);
 
 function ladderFigure() {
@@ -129,17 +136,18 @@ const inside = ({ box, x }, v) => Math.min(box.left + box.width, Math.max(box.le
 
 function frontierLine(p, f, { k, at, dash = null }) {
   if (!known(f.value)) return;
-  const { box } = p;
+  const { box, x } = p;
+  const arrow = (px, py, side) => p.add("path", { class: `k${k}`, d: `M${px.toFixed(1)} ${py}h${14 * side}m${-6 * side} -4l${6 * side} 4l${-6 * side} 4`, stroke: "currentColor", "stroke-width": 2, fill: "none" });
   if (known(f.low) && known(f.high)) {
     const a = inside(p, f.low);
     p.add("rect", { class: `k${k}`, x: a, y: box.top, width: Math.max(1, inside(p, f.high) - a), height: box.height, fill: "currentColor", "fill-opacity": 0.12 });
+    if (f.low < x.low) arrow(box.left + 15, box.top + 8, -1);
+    if (f.high > x.high) arrow(box.left + box.width - 15, box.top + 8, 1);
   }
   const px = inside(p, f.value);
   p.add("path", { class: `k${k}`, d: `M${px.toFixed(1)} ${at - 4}V${box.top + box.height}`, stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": dash });
-  if (f.censored) {
-    const side = f.censored === "right" ? 1 : -1;
-    p.add("path", { class: `k${k}`, d: `M${px.toFixed(1)} ${at + 4}h${14 * side}m${-6 * side} -4l${6 * side} 4l${-6 * side} 4`, stroke: "currentColor", "stroke-width": 2, fill: "none" });
-  }
+  if (f.censored) arrow(px, at + 4, f.censored === "right" ? 1 : -1);
+  else if (f.value > x.high || f.value < x.low) arrow(px, at + 4, f.value > x.high ? 1 : -1);
 }
 
 // Beside its line, on the side that has room.
@@ -191,7 +199,9 @@ function axisFigure(name) {
 function axisPicture(name, points, names, trends, width) {
   const box = { left: 58, top: 28, width: width - 78, height: 260 };
   const reach = trends.filter((t) => known(t.coefficient)).map((t) => t.most);
-  const values = [...points.flatMap((q) => ends(q[name])),
+  const found = points.map((q) => q[name].value).filter(known);
+  const [least, most] = [Math.min(...found) / Math.sqrt(10), Math.max(...found) * Math.sqrt(10)];
+  const values = [...points.flatMap((q) => ends(q[name])).map((v) => found.length ? Math.min(most, Math.max(least, v)) : v),
     ...trends.filter((t) => known(t.coefficient)).map((t) => t.coefficient * t.most ** t.exponent)];
   const p = new keel.Panel({
     box, xLabel: R.axis, xText: keel.number, yText: keel.rate,
@@ -217,9 +227,12 @@ function axisPicture(name, points, names, trends, width) {
 
 function axisMark(p, f, px, { k, shape }, where) {
   const text = keel.frontierText(f);
-  const top = known(f.high) ? p.y.place(f.high) : null;
-  const bottom = known(f.low) ? p.y.place(f.low) : null;
+  const top = known(f.high) ? Math.max(p.box.top, p.y.place(f.high)) : null;
+  const bottom = known(f.low) ? Math.min(p.box.top + p.box.height, p.y.place(f.low)) : null;
   const py = p.y.place(f.value);
+  const head = (at, up) => p.add("path", { class: `k${k}`, d: `M${px - 4} ${at - 6 * up}L${px} ${at}L${px + 4} ${at - 6 * up}`, stroke: "currentColor", "stroke-width": 2, fill: "none" });
+  if (known(f.high) && f.high > p.y.high) head(p.box.top, -1);
+  if (known(f.low) && f.low < p.y.low) head(p.box.top + p.box.height, 1);
   if (top !== null || bottom !== null) {
     p.add("path", { class: `k${k}`, d: `M${px} ${top ?? py}V${bottom ?? py}`, stroke: "currentColor", "stroke-width": 2 });
   }
@@ -293,12 +306,22 @@ function contrastFigure(ratio) {
   };
 }
 
+// Wide enough for every estimate and for intervals up to a factor 5 (a share of the span for losses)
+// beyond them; what is longer ends in an arrow.
+function contrastScale(list, ratio, none, box) {
+  const core = [none, ...(ratio ? [R.ratio, 1 / R.ratio] : []), ...list.map((c) => c.estimate)].filter((v) => known(v) && (!ratio || v > 0));
+  const [low, high] = [Math.min(...core), Math.max(...core)];
+  const span = high - low || 0.1;
+  const [least, most] = ratio ? [low / 5, high * 5] : [low - span, high + span];
+  const bounds = list.flatMap((c) => [c.low, c.high]).filter(known).map((v) => Math.min(most, Math.max(least, v)));
+  return keel.scale([...core, ...bounds], { log: ratio, from: box.left, to: box.left + box.width });
+}
+
 function contrastPicture(list, ratio, width) {
   const row = 42;
   const box = { left: 16, top: 14, width: width - 32, height: list.length * row };
   const none = ratio ? 1 : 0;
-  const values = list.flatMap((c) => [c.estimate, c.low, c.high]).filter(known);
-  const x = keel.scale([...values, none, ...(ratio ? [R.ratio, 1 / R.ratio] : [])], { log: ratio, from: box.left, to: box.left + box.width });
+  const x = contrastScale(list, ratio, none, box);
   const p = new keel.Panel({ box, x, y: { ticks: [], place: (v) => v }, xText: ratio ? (v) => `${keel.rate(v)}×` : (v) => keel.number(v).replace("-", "−") });
   if (ratio) {
     const [a, b] = [x.place(1 / R.ratio), x.place(R.ratio)];
@@ -312,8 +335,8 @@ function contrastPicture(list, ratio, width) {
     p.text(box.left, y - 14, label, "t");
     if (box.width > (label.length + 36) * 6.7) p.text(box.left + box.width, y - 14, `${keel.estimateText(c)}: ${c.verdict}`, "m", "end");
     if (known(c.low) || known(c.high)) {
-      p.interval(known(c.low) ? x.place(c.low) : box.left, known(c.high) ? x.place(c.high) : box.left + box.width, y,
-        { k: style.k, dash: style.dash, openLow: !known(c.low), openHigh: !known(c.high) });
+      const [openLow, openHigh] = [!known(c.low) || c.low < x.low, !known(c.high) || c.high > x.high];
+      p.interval(openLow ? box.left : x.place(c.low), openHigh ? box.left + box.width : x.place(c.high), y, { k: style.k, dash: style.dash, openLow, openHigh });
     }
     if (known(c.estimate)) p.mark(style.shape, x.place(c.estimate), y, { ...style, title: `${label}: ${keel.estimateText(c)}, ${c.verdict}` });
   });

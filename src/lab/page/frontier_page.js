@@ -59,11 +59,11 @@ function advice() {
   const { lead, shown } = keel.advice(R);
   const byLoss = lowest(arms, (arm) => arm.best_loss);
   const byRoom = lowest(arms, (arm) => known(arm.headroom) ? -arm.headroom : null);
-  const won = new Set(shown.map((s) => s.winner));
-  const tested = (arm) => !several ? "" : won.has(arm.name) ? "" : " No contrast confirms that.";
+  const won = (arm, ratio) => shown.some((s) => s.winner === arm.name && isRatio(s.contrast) === ratio);
+  const tested = (arm, ratio) => !several || won(arm, ratio) ? "" : " No contrast confirms that.";
   const facts = [
-    byLoss ? `Lowest loss at its own best rate: ${byLoss.name}, ${keel.number(byLoss.best_loss)} nats a token at ${R.key} ${keel.rate(byLoss.best_lr)}.${tested(byLoss)}` : "No recipe has a best loss yet.",
-    byRoom ? `Most headroom: ${byRoom.name}, ${keel.headroomText(byRoom)} its best rate.${tested(byRoom)}` : "No recipe has a headroom yet.",
+    byLoss ? `Lowest loss at its own best rate: ${byLoss.name}, ${keel.number(byLoss.best_loss)} nats a token at ${R.key} ${keel.rate(byLoss.best_lr)}.${tested(byLoss, false)}` : "No recipe has a best loss yet.",
+    byRoom ? `Most headroom: ${byRoom.name}, ${keel.headroomText(byRoom)} its best rate${byRoom.training_frontier.ill_determined ? ", ill-determined" : ""}.${tested(byRoom, true)}` : "No recipe has a headroom yet.",
   ];
   show("switch", el("p", { class: "lead" }, lead),
     el("ul", {}, ...shown.slice(0, kMostSaid).map((s) => el("li", {}, keel.shownText(s))), ...facts.map((text) => el("li", { class: "quiet" }, text))));
@@ -83,7 +83,9 @@ function certainty() {
   const weight = (c) => (c.claim ? 0 : 2) + (c.verdict === "differs" ? 0 : 1);
   const list = [...R.contrasts].sort((a, b) => weight(a) - weight(b));
   const more = list.length - kMostSaid;
-  show("sure", el("p", { class: "lead" }, `${capital(seedsText())}. Of ${plural(list.length, "contrast")} fixed beforehand ${said.join(", ")}.`),
+  const names = new Set(list.map((c) => c.name)).size;
+  const compared = names === list.length ? plural(names, "contrast") : `${list.length} comparisons (${plural(names, "contrast")}, by frontiers and losses)`;
+  show("sure", el("p", { class: "lead" }, `${capital(seedsText())}. Of ${compared} fixed beforehand ${said.join(", ")}.`),
     el("ul", {}, ...list.slice(0, kMostSaid).map(sureItem)),
     more > 0 ? el("p", {}, el("a", { href: "#contrasts" }, `${more} more in the table of contrasts`)) : null);
 }
@@ -96,20 +98,21 @@ function sureItem(c) {
 
 function numbers() {
   const head = ["Recipe, and what it sets", "Seeds", "Loss at best rate", "Best rate", "Training frontier", "Divergence frontier", "Headroom", "Update / weight",
-    "Step, ms", "Memory", "Sensi\u00adtivity", "Logit RMS at start", "Branch RMS at start", ...(arms.some((a) => known(a.published)) ? [R.published_label || "Published"] : [])];
+    "Step, ms", "Memory", "Sensi\u00adtivity", "Logit RMS at start", "Branch RMS at start", ...(arms.some((a) => known(a.published)) ? ["Published"] : [])];
   const left = [0, 4, 5];
   const rows = arms.map((arm) => el("tr", {},
     el("th", { scope: "row" }, arm.name, el("small", { class: "mono sets" }, arm.sets.join("\n") || "the base")),
     num(String(arm.seeds)), num(keel.number(arm.best_loss)), num(keel.rate(arm.best_lr)),
     frontierCell(arm.training_frontier), frontierCell(arm.divergence_frontier), num(keel.headroomText(arm)), num(keel.rate(arm.update_ratio)),
-    num(known(arm.step_seconds) ? keel.number(arm.step_seconds * 1e3) : "–"), num(known(arm.peak_bytes) ? keel.bytes(arm.peak_bytes) : "–"),
-    num(keel.number(arm.sensitivity)), num(keel.number(arm.logit_rms)), num(keel.number(arm.branch_rms)),
+    num(known(arm.step_seconds) ? keel.rate(arm.step_seconds * 1e3) : "–"), num(known(arm.peak_bytes) ? keel.bytes(arm.peak_bytes) : "–"),
+    num(keel.rate(arm.sensitivity)), num(keel.rate(arm.logit_rms)), num(keel.rate(arm.branch_rms)),
     head.length > 13 ? num(keel.rate(arm.published)) : null));
   if (rows.length === 0) return none("numbers", "No recipe has been measured.");
-  const box = table(null, head.map((text, i) => ({ text, num: !left.includes(i) })), rows);
+  const box = table(null, head.map((text, i) => ({ text, num: !left.includes(i), title: text === "Published" ? R.published_label : null })), rows);
   box.classList.add("numbers");
   show("numbers", el("p", { class: "hint" }, "Losses and sensitivity in nats a token. Update / weight: ratio of their RMS at the end of warm-up, at the highest rate at or below the training frontier. Step and memory: medians over trials. " +
-    "Sensitivity: mean loss over the grid above the lowest, each run at most its initial loss. –: not known."), box);
+    "Sensitivity: mean loss over the grid above the lowest, each run at most its initial loss. " +
+    (head.length > 13 ? `Published: ${R.published_label || "as the file gives it"}. ` : "") + "–: not known."), box);
 }
 
 function losses() {

@@ -5,7 +5,7 @@
 keel.rate = (v) => {
   if (v === null || v === undefined || !Number.isFinite(v)) return "–";
   const size = Math.abs(v);
-  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return Number(v.toPrecision(3)).toExponential();
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return Number(v.toPrecision(3)).toExponential().replace("e+", "e");
   return String(Number(v.toPrecision(3)));
 };
 const percent = (share) => `${Number((share * 100).toPrecision(3))} %`;
@@ -51,7 +51,7 @@ keel.headroomText = (arm) => {
 keel.estimateText = (c) => {
   if (c.estimate === null && c.low === null && c.high === null) return "no estimate";
   const ratio = c.measure.endsWith("frontier");
-  const number = (v) => ratio ? keel.rate(v) : `${v > 0 ? "+" : ""}${keel.number(v)}`.replace("-", "−");
+  const number = (v) => ratio ? keel.rate(v) : `${v > 0 ? "+" : ""}${keel.rate(v)}`.replace("-", "−");
   const unit = ratio ? "×" : " nats";
   const low = c.low === null ? "open" : number(c.low);
   const high = c.high === null ? "open" : number(c.high);
@@ -63,7 +63,7 @@ keel.pText = (p) => p === null || p === undefined ? "–" : p < 1e-4 ? "< 0.0001
 
 // The two recipes that a contrast names, or null where its name is not of that form.
 keel.sidesOf = (contrast, names) => {
-  for (const sign of [" > ", " < ", " = "]) {
+  for (const sign of [" > ", " = ", " - "]) {
     for (let at = contrast.name.indexOf(sign); at >= 0; at = contrast.name.indexOf(sign, at + 1)) {
       const [first, second] = [contrast.name.slice(0, at), contrast.name.slice(at + sign.length)];
       if (names.includes(first) && names.includes(second)) return { first, second };

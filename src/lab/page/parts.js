@@ -7,11 +7,11 @@ const show = (id, ...nodes) => {
   byId(id).append(...nodes.filter((node) => node !== null));
   byId(id).hidden = false;
 };
-// head: [{text, num}], rows: elements.
+// head: [{text, num, title}], rows: elements.
 const table = (caption, head, rows) => el("div", { class: "card scroll", tabindex: "0" },
   el("table", {}, caption ? el("caption", {}, caption) : null,
     el("thead", {}, el("tr", {}, ...head.map((h) =>
-      el("th", { scope: "col", class: h.num ? "num" : null }, h.text)))),
+      el("th", { scope: "col", class: h.num ? "num" : null, title: h.title }, h.text)))),
     el("tbody", {}, ...rows)));
 
 keel.sayWhoMadeIt = () => {

@@ -71,7 +71,7 @@ keel.scale = (values, { log = false, from, to, air = 0.05, least = 0 }) => {
   const room = Math.abs(to - from);
   const label = from < to ? 42 : 16;  // pixels: width along the horizontal axis, height along the other
   return { place, low: first, high: last, log: isLog, from, to,
-    ticks: isLog ? logTicks(first, last, room, label) : linearTicks(first, last, Math.max(2, Math.round(room / (from < to ? 80 : 45)))) };
+    ticks: isLog ? logTicks(first, last, room, label) : linearTicks(first, last, Math.max(2, Math.round(room / (from < to ? 60 : 45)))) };
 };
 
 // One pair of axes with what is drawn between them, a <g>.

@@ -14,13 +14,20 @@
 namespace keel {
 namespace {
 
-constexpr double kWidth = 880, kLeft = 150, kRight = 236, kTop = 82, kRow = 46;
+constexpr double kWidth = 880, kLeft = 164, kRight = 236, kTop = 82, kRow = 46;
 constexpr size_t kNameBytes = 20, kLineBytes = 128, kMostLines = 3;
+const double kReach = 0.5 * std::log(10.0);  // of the axis beyond the rates that were tried
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// "0.0123": three significant digits, as the page has them.
+// "0.0123", "1e-7": three significant digits, as the page has them.
 std::string rate_text(double rate) {
-  return fmt::format("{}", std::strtod(fmt::format("{:.3g}", rate).c_str(), nullptr));
+  const double rounded = std::strtod(fmt::format("{:.3g}", rate).c_str(), nullptr);
+  const double size = std::abs(rounded);
+  if (size == 0 || !std::isfinite(size) || (size >= 1e-4 && size < 1e6)) {
+    return fmt::format("{}", rounded);
+  }
+  const double power = std::floor(std::log10(size));
+  return fmt::format("{:.3g}e{:.0f}", rounded / std::pow(10, power), power);
 }
 
 // How a kind of frontier is drawn: by colour, shape and dash, so that none of them is needed.
@@ -39,6 +46,7 @@ struct Axis {
     low = std::min(low, std::log(*rate));
     high = std::max(high, std::log(*rate));
   }
+  bool shows(double rate) const { return std::log(rate) >= low && std::log(rate) <= high; }
   double x(double rate) const {
     const double at = (std::log(rate) - low) / (high - low);
     return kLeft + std::clamp(at, 0.0, 1.0) * (kWidth - kRight - kLeft);
@@ -47,13 +55,24 @@ struct Axis {
 
 bool drawn(const std::optional<double>& rate) { return rate && *rate > 0 && std::isfinite(*rate); }
 
+// Wide enough for every value, bound and interval, but for what lies more than kReach beyond the
+// rates that were tried: that ends in an arrow.
 bool fit(Axis& axis, const FrontierResult& result) {
+  Axis tried, found;
   for (const ArmResult& arm : result.arms) {
+    for (const ArmRate& rate : arm.rates) tried.see(rate.rate);
     for (const FrontierValue* f : {&arm.training_frontier, &arm.divergence_frontier}) {
-      for (const auto& rate : {f->value, f->low, f->high}) axis.see(rate);
+      for (const auto& rate : {f->value, f->low, f->high}) found.see(rate);
     }
     axis.see(arm.best_lr);
     axis.see(arm.published);
+  }
+  if (found.low <= found.high) {
+    const bool limited = tried.low <= tried.high;
+    const double least = limited ? tried.low - kReach : -kInf;
+    const double most = limited ? tried.high + kReach : kInf;
+    axis.low = std::min(axis.low, std::clamp(found.low, least, most));
+    axis.high = std::max(axis.high, std::clamp(found.high, least, most));
   }
   if (!(axis.low <= axis.high)) return false;
   // Room for the arrows of what is censored.
@@ -124,8 +143,8 @@ std::string frontier_text(const FrontierValue& f, bool above) {
 std::string frontier(const Axis& axis, const Kind& kind, const FrontierValue& f, double y,
                      bool above) {
   std::string out;
-  const bool low = drawn(f.low), high = drawn(f.high);
-  if (f.censored.empty() && (low || high)) {
+  const bool low = drawn(f.low) && axis.shows(*f.low), high = drawn(f.high) && axis.shows(*f.high);
+  if (f.censored.empty() && (drawn(f.low) || drawn(f.high))) {
     const double from = low ? axis.x(*f.low) : kLeft;
     const double to = high ? axis.x(*f.high) : kWidth - kRight;
     out += stroke(kind, fmt::format("M{:.1f} {:.1f}H{:.1f}", from, y, to), true);
@@ -210,14 +229,13 @@ std::vector<std::string> conditions(const FrontierResult& result) {
       lines.emplace_back();
     lines.back() += word;
   };
-  for (size_t i = 0; i < result.conditions.size(); ++i) {
-    const auto& [name, value] = result.conditions[i];
-    add(fmt::format("{} {}{}", name, value, i + 1 < result.conditions.size() ? ", " : ""));
-  }
+  std::vector<std::string> items;
+  for (const auto& [name, value] : result.conditions) items.push_back(name + " " + value);
   if (!result.arms.empty()) {
-    add(fmt::format("{}{} seeds", result.conditions.empty() ? "" : "; ",
-                    result.arms.front().seeds));
+    const int64_t seeds = result.arms.front().seeds;
+    items.push_back(fmt::format("{} seed{}", seeds, seeds == 1 ? "" : "s"));
   }
+  for (size_t i = 0; i < items.size(); ++i) add(items[i] + (i + 1 < items.size() ? ", " : ""));
   if (lines.size() > kMostLines) {
     lines.resize(kMostLines);
     lines.back() += "…";

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "core/clock.h"
@@ -179,6 +180,23 @@ class Runner {
   int64_t fruitless_ = 0;
 };
 
+// What workers that were killed could not clear away any more: runs that were being made, and those
+// of trials whose result is in the store. No worker lives.
+void clear_away(TrialStore& store, const TrialSetup& setup, const RunnerOptions& options) {
+  Fs& fs = real_fs();
+  const std::string folder = join_path(options.out, "trials");
+  if (!fs.is_dir(folder)) return;
+  std::set<std::string> done;
+  if (!options.keep && setup.command.empty()) {
+    for (const TrialRow& row : store.rows(false)) {
+      if (row.state == TrialState::kDone) done.insert(row.plan.id);
+    }
+  }
+  for (const std::string& name : fs.list(folder)) {
+    if (is_temporary(name) || done.contains(name)) fs.remove_quietly(join_path(folder, name));
+  }
+}
+
 }  // namespace
 
 int64_t default_jobs(const TrialSetup& setup) {
@@ -190,7 +208,9 @@ RunnerEnd run_trials(TrialStore& store, const TrialSetup& setup, const RunnerOpt
   write_worker_job(options.out, {setup, options.keep});
   Runner runner(store, options, options.jobs > 0 ? options.jobs : default_jobs(setup));
   requests.keep_back(kSecondsToStop);
-  return runner.run(requests, tick);
+  const RunnerEnd end = runner.run(requests, tick);
+  clear_away(store, setup, options);
+  return end;
 }
 
 SweepLock::SweepLock(const std::string& out) : file_(lock_folder(out, "sweep")) {}

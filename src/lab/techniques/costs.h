@@ -12,7 +12,7 @@ namespace keel {
 
 struct TechniqueCost {
   std::string technique, form;         // of which there may be several: "by head"
-  double time = 1, low = 1, high = 1;  // median, smallest and largest ratio of step times
+  double time = 1, low = 1, high = 1;  // ratio of step times with its 90 % interval
   double work = 1, memory = 1;         // of counted flops, of peak memory
   int64_t parameters = 0;              // that it adds
   std::string date;

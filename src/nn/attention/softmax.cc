@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/philox.h"
+#include "nn/output_probe.h"
 #include "ops/add.h"
 #include "ops/attention.h"
 #include "ops/copy.h"
@@ -189,7 +190,8 @@ void extend(Qkv& qkv, const MixerState& state, int64_t offset) {
 }  // namespace
 
 Qkv SoftmaxMixer::project(const Var& x_btd, const Pass& pass) const {
-  const Var packed = linear(x_btd, qkv_->weight(pass), qkv_bias_.var());
+  const Var packed = probed(linear(x_btd, qkv_->weight(pass), qkv_bias_.var()), pass, args_.layer,
+                            &OutputProbe::qkv);
   const RopeTables rope = args_.position ? args_.position->rope() : RopeTables();
   const HeadForm q = qk_norm_ ? qk_norm_->query() : HeadForm();
   const HeadForm k = qk_norm_ ? qk_norm_->key() : HeadForm();
@@ -248,7 +250,8 @@ Var SoftmaxMixer::forward(const Var& x_btd, Pass& pass) const {
   const Shape& s = x_btd.shape();
   const Var flat = gate_ ? output_gate(o, linear(x_btd, gate_->weight(pass), gate_bias_.var()))
                          : reshape(o, {s[0], s[1], args_.heads * args_.head_dim});
-  const Var y = linear(flat, out_->weight(pass), out_bias_.var());
+  const Var y = probed(linear(flat, out_->weight(pass), out_bias_.var()), pass, args_.layer,
+                       &OutputProbe::proj);
   return pass.step ? dropout(y, {args_.dropout, out_stream_, pass.step}) : y;
 }
 

@@ -17,6 +17,7 @@ struct FfnArgs {
   bool bias;
   float dropout;
   const LinearChoice& linear;
+  int64_t layer = 0;
 };
 
 // Options that all feed-forward layers share.

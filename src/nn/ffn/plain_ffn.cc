@@ -1,13 +1,17 @@
 #include "nn/ffn/plain_ffn.h"
 
 #include "core/philox.h"
+#include "nn/output_probe.h"
 #include "ops/dropout.h"
 #include "ops/linear.h"
 
 namespace keel {
 
 PlainFfn::PlainFfn(const Config& config, const FfnArgs& args, Activation kind)
-    : kind_(kind), dropout_(args.dropout), stream_(stream_of(args.name + ".dropout")) {
+    : kind_(kind),
+      layer_(args.layer),
+      dropout_(args.dropout),
+      stream_(stream_of(args.name + ".dropout")) {
   const int64_t hidden = ffn_width(config, args.dim, false);
   Parameters& p = args.parameters;
   up_ = linears().make(args.linear, {p, {{args.name + ".up", hidden, Role::kHidden}}, args.dim});
@@ -18,8 +22,11 @@ PlainFfn::PlainFfn(const Config& config, const FfnArgs& args, Activation kind)
 }
 
 Var PlainFfn::forward(const Var& x_btd, Pass& pass) const {
-  const Var hidden = activation(linear(x_btd, up_->weight(pass), up_bias_.var()), kind_);
-  const Var y = linear(hidden, down_->weight(pass), down_bias_.var());
+  const Var hidden = activation(
+      probed(linear(x_btd, up_->weight(pass), up_bias_.var()), pass, layer_, &OutputProbe::fc1),
+      kind_);
+  const Var y = probed(linear(hidden, down_->weight(pass), down_bias_.var()), pass, layer_,
+                       &OutputProbe::fc2);
   return pass.step ? dropout(y, {dropout_, stream_, pass.step}) : y;
 }
 

@@ -16,6 +16,7 @@ class PlainFfn : public Sublayer {
 
  private:
   Activation kind_;
+  int64_t layer_;
   float dropout_;
   uint64_t stream_;
   std::unique_ptr<LinearWeight> up_, down_;
