@@ -30,7 +30,7 @@ ParameterRef Parameters::add(std::string name, const Shape& shape, Role role,
 ParameterRef Parameters::add_stack(const std::vector<Part>& parts) {
   const size_t first = list_.size();
   for (const Part& p : parts) {
-    list_.push_back({p.name, p.shape, p.role, {}, {}, {}, p.start});
+    list_.push_back({p.name, p.shape, p.role, {}, {}, {}, p.start, p.factor});
     if (p.shape.axes() != list_[first].shape.axes() || p.shape.dim(-1) == 0) {
       throw ShapeError(fmt::format("{}: {} cannot be stacked on {}", p.name, p.shape.str(),
                                    list_[first].shape.str()));
@@ -92,6 +92,7 @@ void Parameters::fill(const Init& init, uint64_t seed, double branch_factor) {
     Start start = init.start(p.role, p.shape);
     if (p.start) start = {Start::Kind::kConstant, *p.start};
     if (sizes_branch(p.role)) start.value *= branch_factor;
+    start.value *= p.factor;
     fill_start(start, seed, p.name, p.weight);
   }
   for (AfterStart* module : after_start_) module->start();

@@ -23,6 +23,8 @@ struct Parameter {
   Tensor copy;          // bf16 working copy of a matrix, or empty
   // Where every element starts, whatever the rule for the role says.
   std::optional<double> start = {};
+  // What the rule's first values are multiplied by.
+  double factor = 1;
 };
 
 // What a module holds of a parameter (or a stack of them); its Var is read at each forward.
@@ -58,6 +60,7 @@ class Parameters {
     Shape shape;
     Role role;
     std::optional<double> start = {};
+    double factor = 1;
   };
 
   struct Buffer {

@@ -115,7 +115,7 @@ TEST(Frontier, BadFiles) {
                        "  {name = \"b\", set = {train.dtype = \"auto\"}}]\n");
   const ProgramEnd o = f.run({}, "arm.toml");
   EXPECT_EQ(o.code, 2);
-  EXPECT_NE(o.err.find("arm.toml:3:29: model.dmi: unknown key, did you mean \"dim\"?"),
+  EXPECT_NE(o.err.find("arm.toml:3:35: model.dmi: unknown key, did you mean \"dim\"?"),
             std::string::npos)
       << o.err;
   EXPECT_NE(o.err.find("\"auto\""), std::string::npos) << o.err;

@@ -298,5 +298,27 @@ TEST(Ffn, WidthKeepsParametersEqual) {
   }
 }
 
+TEST(Decoder, AttentionsFirstValuesTimesAFactor) {
+  const Tiny plain({}), scaled({"attention.start_qk=3", "attention.start_out=0.5"});
+  const std::vector<Parameter>& a = plain.model.parameters().list();
+  const std::vector<Parameter>& b = scaled.model.parameters().list();
+  ASSERT_EQ(a.size(), b.size());
+  size_t changed = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(a[i].name, b[i].name);
+    const bool qk =
+        a[i].name.ends_with("attention.q.weight") || a[i].name.ends_with("attention.k.weight");
+    const bool out = a[i].name.ends_with("attention.out.weight");
+    const float factor = qk ? 3.0f : out ? 0.5f : 1.0f;
+    changed += qk || out ? 1 : 0;
+    for (int64_t j = 0; j < a[i].weight.size(); ++j) {
+      const float x = a[i].weight.data<float>()[j];
+      ASSERT_NEAR(b[i].weight.data<float>()[j], factor * x, 1e-6f * std::abs(factor * x))
+          << a[i].name;
+    }
+  }
+  EXPECT_EQ(changed, 3 * static_cast<size_t>(plain.model.config().layers));
+}
+
 }  // namespace
 }  // namespace keel::test

@@ -101,6 +101,7 @@ inline std::vector<Factor> model_factors() {
       one_key("scale", a + "scale", {"sqrt", "mup", "one"}),
       one_key("temperature", a + "temperature", {"1", "0.5"}),
       one_key("learned_scale", a + "learned_scale", {"none", "head", "layer"}),
+      of("attention_start", {"plain", "scaled|" + a + "start_qk=2|" + a + "start_out=0.5"}),
       one_key("softcap", a + "softcap", {"0", "5"}),
       of("clip_weights", {"off", "on|" + a + "clip_zeta=1.03|" + a + "clip_gamma=-0.03"}),
       one_key("sink", a + "sink", {"none", "off_by_one", "learned"}),

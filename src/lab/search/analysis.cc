@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -296,6 +297,14 @@ std::string why(GridEnd end, const FrontierSpec& spec) {
   return "";
 }
 
+// Whether a seed fails at the best value or beyond it.
+bool fails_in_some(const ArmResult& a, bool up) {
+  return std::any_of(a.rates.begin(), a.rates.end(), [&](const ArmRate& r) {
+    const bool beyond = up ? r.rate >= a.best_lr : r.rate <= a.best_lr;
+    return beyond && r.share_diverged + r.share_not_training > 0;
+  });
+}
+
 // What is to be said of each arm in plain words.
 void add_arm_notes(const SearchReport& report, const Searched& searched, FrontierResult& result) {
   const FrontierSpec& spec = report.spec;
@@ -313,9 +322,11 @@ void add_arm_notes(const SearchReport& report, const Searched& searched, Frontie
           plain(up ? a.rates.front().rate : a.rates.back().rate)));
     } else if (f.censored == (up ? "right" : "left")) {
       result.notes.push_back(fmt::format(
-          "{} never fails up to {} = {}, where the grid ended by {}: stable at least so far.",
-          a.name, spec.key, plain(up ? a.rates.back().rate : a.rates.front().rate),
-          why(searched.failing_side, spec)));
+          "{} {} up to {} = {}, where the grid ended by {}: {}.", a.name,
+          fails_in_some(a, up) ? "fails with too few seeds to say where" : "never fails", spec.key,
+          plain(up ? a.rates.back().rate : a.rates.front().rate), why(searched.failing_side, spec),
+          fails_in_some(a, up) ? "the bound is that of those that train"
+                               : "stable at least so far"));
     } else if (f.ill_determined) {
       result.notes.push_back(a.name +
                              ": the training frontier is ill-determined, its standard error is "
@@ -432,7 +443,9 @@ FrontierValue frontier_value(const Estimate& estimate, const Observation& of_all
                 : censored == Censored::kLeft ? of_all.high
                                               : (of_all.low + of_all.high) / 2;
   }
-  v.value = std::exp(direction * log_value);
+  // So that a bound is the very value that was run.
+  const std::string rounded = fmt::format("{:.12g}", std::exp(direction * log_value));
+  v.value = std::strtod(rounded.c_str(), nullptr);
   if (estimate.interval) {
     if (std::isfinite(estimate.interval->low)) v.low = std::exp(direction * estimate.interval->low);
     if (std::isfinite(estimate.interval->high)) {

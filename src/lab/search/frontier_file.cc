@@ -196,17 +196,18 @@ class FileReader {
     const bool free = plan_.spec.key == "optim.lr" && arm.is_default("optim.decay") &&
                       arm.value("optim.decay") == "\"rate\"";
     if (!free || arm.value("optim.weight_decay").empty()) return false;
-    const double per_step = std::strtod(arm.value("optim.weight_decay").c_str(), nullptr) *
-                            std::strtod(arm.value("optim.lr").c_str(), nullptr);
-    if (!(per_step > 0)) return false;
+    const std::string per_step =
+        fmt::format("{:.6g}", std::strtod(arm.value("optim.weight_decay").c_str(), nullptr) *
+                                  std::strtod(arm.value("optim.lr").c_str(), nullptr));
+    if (per_step == "0") return false;
     for (auto& arms : plan_.sets) {
       arms[a].push_back({"optim.decay", "\"independent\"", ""});
-      arms[a].push_back({"optim.weight_decay", shortest(per_step), ""});
+      arms[a].push_back({"optim.weight_decay", per_step, ""});
     }
     const std::string note = fmt::format(
         "Weight decay does not go with the peak rate: a step at the schedule's height takes {} off "
         "a weight, as it does at the base config's rate, {}.",
-        plain(per_step), arm.value("optim.lr"));
+        per_step, arm.value("optim.lr"));
     if (std::find(plan_.notes.begin(), plan_.notes.end(), note) == plan_.notes.end()) {
       plan_.notes.push_back(note);
     }

@@ -7,8 +7,7 @@
 
 namespace keel {
 
-// A table of the arms, then contrasts, claims and notes; lines of at most 100 columns but for names
-// and notes that are longer.
+// A table of the arms, one of contrasts and claims, then what is to be said beside them.
 std::string frontier_text(const FrontierResult& result);
 // All of it but single trials.
 std::string frontier_markdown(const FrontierResult& result);

@@ -40,6 +40,13 @@ constexpr Technique kInits[] = {
                   "transfer: optim.decay = \"independent\". zero_head with a tied head.",
      .unknown = "Whether it makes training less sensitive to the rate: Wortsman et al. (arXiv "
                 "2309.14322) found it does not."},
+    {.name = "scaled_attention_start",
+     .on = "model.attention.start_qk=2 model.attention.start_out=0.5",
+     .line = "attention's weights start larger or smaller than the others",
+     .what = "A control: whether it is the size of scores or of a branch at the start that makes a "
+             "method stable.",
+     .formula = "W_q, W_k times start_qk;  W_o times start_out",
+     .unknown = "It is from no paper."},
 };
 
 }  // namespace

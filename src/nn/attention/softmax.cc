@@ -38,6 +38,13 @@ void SoftmaxMixer::Config::fields(Fields& f) {
     at_least(0));
   f("entropy_floor", entropy_floor, "nats that the weights of a row are to have at least",
     at_least(0));
+  f("start_qk", start_qk,
+    "multiplies the first values of the query and key projections, each: scores at the start by "
+    "its "
+    "square, where they are not normed",
+    above(0));
+  f("start_out", start_out, "multiplies the first values of attention's output projection",
+    above(0));
   f("window", window, "keys that a query sees, itself included; 0: all", at_least(0));
 }
 
@@ -123,11 +130,11 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
   Parameters& p = args.parameters;
   const std::string& n = args.name;
   const int64_t q = args.heads * args.head_dim, kv = args.kv_heads * args.head_dim;
-  qkv_ = linears().make(
-      args.linear,
-      {p,
-       {{n + ".q", q, Role::kLinear}, {n + ".k", kv, Role::kLinear}, {n + ".v", kv, Role::kValue}},
-       args.dim});
+  qkv_ = linears().make(args.linear, {p,
+                                      {{n + ".q", q, Role::kLinear, config.start_qk},
+                                       {n + ".k", kv, Role::kLinear, config.start_qk},
+                                       {n + ".v", kv, Role::kValue}},
+                                      args.dim});
   qkv_bias_ = QkvBias(p, n, args.bias, q, kv);
   qk_norm_ = qk_norms().make(config.qk_norm,
                              {p, n, args.head_dim, args.heads, args.kv_heads, config.v_norm});
@@ -147,7 +154,8 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
     if (args.bias.out) gate_bias_ = p.add(n + ".gate.bias", {gates}, Role::kBias);
   }
   if (args.position) relative_ = args.position->relative(n);
-  out_ = linears().make(args.linear, {p, {{n + ".out", args.dim, Role::kResidualOutput}}, q});
+  out_ = linears().make(args.linear,
+                        {p, {{n + ".out", args.dim, Role::kResidualOutput, config.start_out}}, q});
   if (args.bias.out) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
   fused_ = is_fused(qk_norm_.get(), args.position, args.head_dim) &&
            (!qk_norm_ || shared_gains(config.qk_norm));

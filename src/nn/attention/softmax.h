@@ -23,6 +23,7 @@ class SoftmaxMixer final : public Mixer {
     std::string scale = "sqrt", learned_scale = "none", sink = "none", gate = "none";
     double temperature = 1, softcap = 0, clip_zeta = 1, clip_gamma = 0;
     double entropy_weight = 0, entropy_floor = 0;
+    double start_qk = 1, start_out = 1;
     int64_t window = 0;
     void fields(Fields& f) override;
     void validate(Errors& errors) const override;

@@ -15,6 +15,7 @@ struct LinearPart {
   std::string name;  // prefix of its parameters: "blocks.0.attention.q"
   int64_t out;
   Role role;
+  double factor = 1;  // of its first values
 };
 
 struct LinearArgs {

@@ -7,7 +7,7 @@ namespace keel {
 ParameterRef add_weights(const LinearArgs& a) {
   std::vector<Parameters::Part> parts;
   for (const LinearPart& p : a.parts) {
-    parts.push_back({p.name + ".weight", {p.out, a.in}, p.role});
+    parts.push_back({p.name + ".weight", {p.out, a.in}, p.role, {}, p.factor});
   }
   return a.parameters.add_stack(parts);
 }
