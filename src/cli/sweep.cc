@@ -66,7 +66,7 @@ int64_t jobs_of(const SweepArgs& args, const Sweep& sweep) {
 class Screen {
  public:
   Screen(TrialStore& store, int64_t jobs)
-      : store_(store), jobs_(jobs), live_(progress_options(stderr, false, 1).live) {
+      : store_(store), jobs_(jobs), options_(progress_options(stderr, false, 1)) {
     for (const TrialRow& row : store_.rows(false)) {
       if (is_over(row.state)) seen_.insert(row.plan.id);
     }
@@ -77,7 +77,7 @@ class Screen {
 
   void show(const TrialCounts& counts) {
     const bool changed = counts.done + counts.failed != over_ || counts.running != running_;
-    if (!changed && (!live_ || seconds_now() - drawn_at_ < kRedrawSeconds)) return;
+    if (!changed && (!options_.live || seconds_now() - drawn_at_ < kRedrawSeconds)) return;
     over_ = counts.done + counts.failed;
     running_ = counts.running;
     drawn_at_ = seconds_now();
@@ -89,7 +89,7 @@ class Screen {
       say(fmt::format("{}{} [{}/{}, left {}]", trial_name(row.plan), ending_of(row), seen_.size(),
                       counts.trials, left));
     }
-    if (live_) draw(rows, counts, left);
+    if (options_.live) draw(rows, counts, left);
   }
 
   void clear() {
@@ -111,18 +111,22 @@ class Screen {
   }
 
   void draw(const std::vector<TrialRow>& rows, const TrialCounts& counts, const std::string& left) {
-    say(fmt::format("{}, left {}", counts_text(counts), left));
-    lines_ = 1;
+    put(fmt::format("{}, left {}", counts_text(counts), left));
     for (const TrialRow& row : rows) {
       if (row.state != TrialState::kRunning || lines_ > kMostShown) continue;
-      say("  running: " + trial_name(row.plan));
-      ++lines_;
+      put("  running: " + trial_name(row.plan));
     }
+  }
+
+  // A line of the block: one that wrapped would be two.
+  void put(const std::string& line) {
+    say(options_.columns > 1 ? line.substr(0, static_cast<size_t>(options_.columns) - 1) : line);
+    ++lines_;
   }
 
   TrialStore& store_;
   int64_t jobs_;
-  bool live_;
+  ProgressOptions options_;
   std::set<std::string> seen_;  // trials that were told of
   int64_t over_ = -1, running_ = -1;
   double drawn_at_ = 0;
