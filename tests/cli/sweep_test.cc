@@ -362,9 +362,10 @@ TEST(ExternalSweep, ALostRunIsStoppedEarly) {
   s.write(
       "seeds = [1]\n[grid]\n[trial]\ncommand = \"exec sh train.sh {out}\"\nsteps = 400\n"
       "unigram_entropy = 3.0\n");
+  // It learns and then loses all again; and if nobody stopped it, it would end with no more.
   s.write_script(
-      "echo step,loss,val_loss >$1/log.csv\nfor i in $(seq 1 200); do echo $i,9, ; done "
-      ">>$1/log.csv\nsleep 100000\n");
+      "echo step,loss,val_loss >$1/log.csv\nfor i in $(seq 1 50); do echo $i,2, ; done "
+      ">>$1/log.csv\nfor i in $(seq 51 200); do echo $i,9, ; done >>$1/log.csv\nsleep 60\n");
   const Outcome o = s.sweep();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.rows()[0].result->ended, "stopped early");
