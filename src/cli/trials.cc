@@ -78,7 +78,7 @@ double measured_seconds(const TrialSetup& setup, const std::vector<TrialPlan>& t
 }
 
 TrialScreen::TrialScreen(TrialStore& store, int64_t jobs)
-    : store_(store), jobs_(jobs), live_(progress_options(stderr, false, 1).live) {
+    : store_(store), jobs_(jobs), options_(progress_options(stderr, false, 1)) {
   for (const TrialRow& row : store_.rows(false)) {
     if (is_over(row.state)) seen_.insert(row.plan.id);
   }
@@ -86,7 +86,7 @@ TrialScreen::TrialScreen(TrialStore& store, int64_t jobs)
 
 void TrialScreen::show(const TrialCounts& counts) {
   const bool changed = counts.done + counts.failed != over_ || counts.running != running_;
-  if (!changed && (!live_ || seconds_now() - drawn_at_ < kRedrawSeconds)) return;
+  if (!changed && (!options_.live || seconds_now() - drawn_at_ < kRedrawSeconds)) return;
   over_ = counts.done + counts.failed;
   running_ = counts.running;
   drawn_at_ = seconds_now();
@@ -98,7 +98,7 @@ void TrialScreen::show(const TrialCounts& counts) {
     say(fmt::format("{}{} [{}/{}, left {}]", trial_name(row.plan), ending_of(row), seen_.size(),
                     counts.trials, left));
   }
-  if (live_) draw(rows, counts, left);
+  if (options_.live) draw(rows, counts, left);
 }
 
 void TrialScreen::clear() {
@@ -118,13 +118,16 @@ std::string TrialScreen::ending_of(const TrialRow& row) {
 
 void TrialScreen::draw(const std::vector<TrialRow>& rows, const TrialCounts& counts,
                        const std::string& left) {
-  say(fmt::format("{}, left {}", counts_text(counts), left));
-  lines_ = 1;
+  put(fmt::format("{}, left {}", counts_text(counts), left));
   for (const TrialRow& row : rows) {
     if (row.state != TrialState::kRunning || lines_ > kMostShown) continue;
-    say("  running: " + trial_name(row.plan));
-    ++lines_;
+    put("  running: " + trial_name(row.plan));
   }
+}
+
+void TrialScreen::put(const std::string& line) {
+  say(options_.columns > 1 ? line.substr(0, static_cast<size_t>(options_.columns) - 1) : line);
+  ++lines_;
 }
 
 }  // namespace keel

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/progress.h"
 #include "lab/sweep/runner.h"
 #include "lab/sweep/store.h"
 
@@ -37,10 +38,12 @@ class TrialScreen {
  private:
   std::string ending_of(const TrialRow& row);
   void draw(const std::vector<TrialRow>& rows, const TrialCounts& counts, const std::string& left);
+  // A line of the block: one that wrapped would be two.
+  void put(const std::string& line);
 
   TrialStore& store_;
   int64_t jobs_;
-  bool live_;
+  ProgressOptions options_;
   std::set<std::string> seen_;  // trials that were told of
   int64_t over_ = -1, running_ = -1;
   double drawn_at_ = 0;

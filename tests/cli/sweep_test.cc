@@ -69,7 +69,7 @@ TEST(Sweep, RunsEveryTrialOnceAndThenNothingMore) {
   const Json& first = j.at("results").as_array()[0];
   EXPECT_EQ(first.at("values").at("optim.lr").as_string(), "0.01");
   EXPECT_EQ(first.at("seed").as_int(), 1);
-  EXPECT_EQ(first.at("verdict").as_string(), "trains");
+  EXPECT_NE(first.at("verdict").as_string(), "diverged");
   EXPECT_GT(first.at("val_loss").as_double(), 1);
   EXPECT_NE(o.err.find("optim.lr=0.01 seed 1: finished, val loss "), std::string::npos) << o.err;
   EXPECT_NE(o.err.find("[4/4, left 00:00:00]"), std::string::npos) << o.err;
@@ -127,7 +127,7 @@ TEST(Sweep, TrialsMayBeAddedAndTheFileMayNotChange) {
 
 TEST(Sweep, ADivergedTrialIsAResult) {
   const SmallSweep s;
-  s.write(kBase + "[grid]\noptim.lr = [0.01, 1e30]\n[set]\ntrain.steps = 30\n");
+  s.write(kBase + "[grid]\noptim.lr = [0.01, 1e30]\n[set]\ntrain.steps = 15\n");
   const ProgramEnd o = s.sweep();
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.count("diverged"), 2);
@@ -315,7 +315,7 @@ TEST(ExternalSweep, ReadsTheLogOfACommand) {
 // What is said of a command that does the script.
 std::string failure(const std::string& script, const std::string& more = "") {
   const SmallSweep s;
-  s.write("seeds = [1]\n[grid]\n[trial]\ncommand = \"sh train.sh {out}\"\n" + more);
+  s.write("seeds = [1]\n[grid]\n[trial]\ncommand = \"exec sh train.sh {out}\"\n" + more);
   s.write_script(script);
   const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 1) << o.err;
@@ -339,8 +339,7 @@ TEST(ExternalSweep, SaysWhyACommandFailed) {
   EXPECT_EQ(failure("true"), "log.csv: the command has written no such log");
   EXPECT_EQ(failure("mkdir $1/log.csv").substr(0, 8), "log.csv:");
   EXPECT_EQ(failure("echo step,train_loss >$1/log.csv"),
-            "log.csv: has no column \"loss\", did you mean \"train_loss\"? (it has: step, "
-            "train_loss); trial.columns names them");
+            "log.csv: has no column \"loss\" (it has: step, train_loss); trial.columns names them");
   EXPECT_EQ(failure("printf 'step,loss,val_loss\\n1,2,\\n' >$1/log.csv"),
             "log.csv: has no value of \"val_loss\"");
   EXPECT_EQ(failure("printf 'step,loss,val_loss\\n1,2,3\\n' >$1/log.csv", "steps = 8\n"),
@@ -363,9 +362,10 @@ TEST(ExternalSweep, ALostRunIsStoppedEarly) {
   s.write(
       "seeds = [1]\n[grid]\n[trial]\ncommand = \"exec sh train.sh {out}\"\nsteps = 400\n"
       "unigram_entropy = 3.0\n");
+  // It learns and then loses all again; and if nobody stopped it, it would end with no more.
   s.write_script(
-      "echo step,loss,val_loss >$1/log.csv\nfor i in $(seq 1 200); do echo $i,9, ; done "
-      ">>$1/log.csv\nsleep 100000\n");
+      "echo step,loss,val_loss >$1/log.csv\nfor i in $(seq 1 50); do echo $i,2, ; done "
+      ">>$1/log.csv\nfor i in $(seq 51 200); do echo $i,9, ; done >>$1/log.csv\nsleep 60\n");
   const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.rows()[0].result->ended, "stopped early");

@@ -171,8 +171,8 @@ TEST(TrialRun, ALostRunIsStoppedEarly) {
   lab.setup.early_stop = false;
   real_fs().remove_tree(lab.folder(plan));
   const TrialResult whole = lab.run(plan).value();
-  EXPECT_EQ(whole.ended, "finished");
-  EXPECT_EQ(whole.losses.size(), 150u);
+  EXPECT_NE(whole.ended, "stopped early");
+  ASSERT_GT(whole.losses.size(), r.losses.size());
   EXPECT_TRUE(std::equal(r.losses.begin(), r.losses.end(), whole.losses.begin()));
 }
 
@@ -289,8 +289,8 @@ TEST(Workers, TakeTrialsUntilNoneIsLeft) {
   Lab lab;
   lab.setup.early_stop = false;
   write_worker_job(lab.out(), {lab.setup, false});
-  const TrialPlan good = lab.plan({"train.steps=5"});
-  TrialPlan bad = lab.plan({"train.steps=6"});
+  const TrialPlan good = lab.plan({"train.steps=5", "schedule.warmup=2"});
+  TrialPlan bad = lab.plan({"train.steps=6", "schedule.warmup=2"});
   bad.sets.push_back("data.path=/nowhere");
   lab.store->add({bad, good});
   work(lab.out(), lab.requests);

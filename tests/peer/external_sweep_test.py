@@ -8,7 +8,7 @@ import tempfile
 
 STEPS = 80
 TRAINER = '''
-import csv, math, sys
+import csv, sys
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
