@@ -185,8 +185,7 @@ void Parser::look_commands() {
   c->add_option("--discard", bench_.discard, "steps before them that are not (3)")
       ->option_text("N");
   add_sets(c, bench_.sets);
-  c->add_option("--against", bench_.against,
-                "measure in turn with the config with this in place of --set; \"\": as it stands")
+  c->add_option("--against", bench_.against, "in turn with this in place of --set (\"\": as it is)")
       ->allow_extra_args(false)
       ->option_text("KEY=VALUE");
   c->add_flag("--json", bench_.json, kJsonHelp);

@@ -15,7 +15,7 @@ class SmallFrontier {
   explicit SmallFrontier(const std::string& more = "") { write("f.toml", more); }
 
   void write(const std::string& name, const std::string& more) const {
-    real_fs().write_file(
+    real_fs().replace_file(
         file(name), "base = \"run.toml\"\nseeds = 2\nstart = 0.01\nratio = 6\nmax_rates = 3\n" +
                         more +
                         "[set]\ntrain.steps = 60\nschedule.warmup = 6\ntrain.dtype = \"f32\"\n"

@@ -185,8 +185,8 @@ TEST(Look, Plan) {
   const ProgramEnd o = keel({"plan", small.file("run.toml"), "--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops", "flops_per_update",
-                                               "checkpoint_copy_bytes"}));
+  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops_per_token",
+                                               "flops_per_update", "checkpoint_copy_bytes"}));
   EXPECT_EQ(keys(j.at("bytes")), (std::vector<std::string>{"weights", "gradients", "optimizer",
                                                            "activations", "total"}));
   EXPECT_EQ(j.at("bytes").at("weights").as_int(), 4 * j.at("parameters").as_int());
