@@ -158,7 +158,7 @@ NOT_MEASURED = {
     "standard_init", "small_init", "xavier_init", "mup", "independent_decay", "group_rates",
     "group_decays", "constant_schedule", "linear_schedule", "wsd_schedule", "inverse_sqrt_schedule",
     "noam_schedule", "sgdr_schedule", "slanted_triangular_schedule", "one_cycle_schedule", "warmup",
-    "batch_warmup", "method_baseline"}
+    "batch_warmup", "method_baseline", "scaled_attention_start"}
 
 
 def flat():

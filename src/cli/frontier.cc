@@ -115,7 +115,7 @@ std::string write_result(const FrontierResult& result, const std::string& out) {
   fs.replace_file(join_path(out, "frontier.json"), to_json(result).dump() + "\n");
   fs.replace_file(join_path(out, "frontier.md"), frontier_markdown(result));
   fs.replace_file(join_path(out, "ladder.svg"), ladder_svg(result));
-  const std::string page = join_path(out, "report.html");
+  std::string page = join_path(out, "report.html");
   write_frontier_page(result, page, {"keel " + version(), unix_time()});
   return page;
 }

@@ -216,9 +216,10 @@ TEST(Techniques, TextsFitEightyColumns) {
 const char* const kCosts = R"({"config": "a.toml", "set": [], "steps": 3, "machine": "2 cores",
   "base": ["pre_norm"], "rows": [
   {"family": "optimizer", "technique": "muon", "form": "", "time": 1.2346, "low": 1.2, "high": 1.3,
-   "memory": 1.01, "work": 1.15, "parameters": 0, "pairs": 3, "date": "2026-11-27"},
+   "memory": 1.01, "work": 1.15, "parameters": 0, "pairs": 3, "sampled": null, "date": "2026-11-27"},
   {"family": "score", "technique": "gated_output", "form": "by head", "time": 1.01, "low": 1,
-   "high": 1.02, "memory": 1, "work": 1.001, "parameters": 2304, "pairs": 3, "date": "2026-11-27"}
+   "high": 1.02, "memory": 1, "work": 1.001, "parameters": 2304, "pairs": 3,
+   "sampled": [1.0152, 0.004], "date": "2026-11-27"}
 ]})";
 
 TEST(TechniqueCosts, AreReadAndTold) {
@@ -228,9 +229,11 @@ TEST(TechniqueCosts, AreReadAndTold) {
             (Lines{"step time x 1.235 (1.200 to 1.300), its floor by flops x 1.150, memory x "
                    "1.010, parameters +0",
                    "(a.toml, 2 cores, 2026-11-27)"}));
-  EXPECT_EQ(cost_lines(costs, "gated_output"),
-            (Lines{"by head: step time x 1.010 (1.000 to 1.020), memory x 1.000, parameters +2304",
-                   "(a.toml, 2 cores, 2026-11-27)"}));
+  EXPECT_EQ(
+      cost_lines(costs, "gated_output"),
+      (Lines{"by head: step time x 1.010 (1.000 to 1.020), x 1.015 by samples, memory x 1.000, "
+             "parameters +2304",
+             "(a.toml, 2 cores, 2026-11-27)"}));
   EXPECT_EQ(cost_lines(costs, "pre_norm"),
             (Lines{"it is in the step that others are measured against"}));
   EXPECT_EQ(cost_lines(costs, "alibi"), Lines{"not measured"});

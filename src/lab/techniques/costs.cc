@@ -13,8 +13,10 @@ TechniqueCosts costs_of(const Json& json) {
   for (const Json& name : json.at("base").as_array()) c.base.push_back(name.as_string());
   for (const Json& r : json.at("rows").as_array()) {
     const auto number = [&](const char* key) { return r.at(key).as_double(); };
+    std::optional<double> sampled;
+    if (const Json& s = r.at("sampled"); s.is_array()) sampled = s.as_array().front().as_double();
     c.rows.push_back({r.at("technique").as_string(), r.at("form").as_string(), number("time"),
-                      number("low"), number("high"), number("work"), number("memory"),
+                      number("low"), number("high"), sampled, number("work"), number("memory"),
                       r.at("parameters").as_int(), r.at("date").as_string()});
   }
   return c;
@@ -36,6 +38,7 @@ std::vector<std::string> cost_lines(const TechniqueCosts& costs, std::string_vie
     if (r.technique != technique) continue;
     std::string line = r.form.empty() ? "" : r.form + ": ";
     line += fmt::format("step time x {:.3f} ({:.3f} to {:.3f})", r.time, r.low, r.high);
+    if (r.sampled) line += fmt::format(", x {:.3f} by samples", *r.sampled);
     // As fast as the other step's flops, it would cost what its own are more.
     if (r.work > 1.005) line += fmt::format(", its floor by flops x {:.3f}", r.work);
     line += fmt::format(", memory x {:.3f}, parameters {:+}", r.memory, r.parameters);

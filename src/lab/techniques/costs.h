@@ -2,6 +2,7 @@
 // with the technique beside one without it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@ namespace keel {
 struct TechniqueCost {
   std::string technique, form;         // of which there may be several: "by head"
   double time = 1, low = 1, high = 1;  // ratio of step times with its 90 % interval
+  std::optional<double> sampled;       // the same by samples of the processor
   double work = 1, memory = 1;         // of counted flops, of peak memory
   int64_t parameters = 0;              // that it adds
   std::string date;
