@@ -15,12 +15,20 @@ class Reader;
 // THE list of kinds of data.
 const Registry<Reader>& readers();
 
+// A key of the whole config that does not go with the data, why, and what else the rule looks at.
+struct Misfit {
+  std::string key, text;
+  std::vector<std::string> others;
+};
+
 struct DataConfig final : Config {
   Variant<Reader> reader{readers(), "text"};
   void fields(Fields& f) override;
   // Ids that the data will use, where the config alone tells (so that a model can be planned
   // before data is read); nothing for token shards, and for random tokens.
   std::optional<int64_t> vocab() const;
+  // What this data cannot do with a model of that context and vocabulary (0: not set).
+  std::vector<Misfit> misfits(int64_t context, int64_t vocab) const;
 };
 
 // One of several sources.

@@ -15,11 +15,11 @@ void CopyTask::Config::fields(Fields& f) {
   LanguageOptions::fields(f);
 }
 
-void CopyTask::check(const DatasetArgs& args) const {
-  if (args.context < 2) {
-    throw ConfigError(
-        fmt::format("model.context: is {}, data.kind = \"copy\" needs at least 2", args.context));
-  }
+std::vector<Misfit> CopyTask::misfits(int64_t context, int64_t) const {
+  if (context >= 2) return {};
+  return {{"model.context",
+           fmt::format("is {}, data.kind = \"copy\" needs at least 2", context),
+           {"data.kind"}}};
 }
 
 // Of n tokens the first (n - 1) / 2 are copied; with an even n one separator is left over.

@@ -13,12 +13,7 @@
 namespace keel {
 namespace {
 
-void check_vocab(const Reader& reader, const std::string& kind, const DatasetArgs& args) {
-  const std::optional<int64_t> known = reader.vocab();
-  if (!known || args.vocab == 0 || args.vocab >= *known) return;
-  throw ConfigError(fmt::format("model.vocab: is {}, but data.kind = \"{}\" uses {} ids",
-                                args.vocab, kind, *known));
-}
+void refuse(const Misfit& m) { throw ConfigError(m.key + ": " + m.text); }
 
 void resize(Batch& out, int64_t rows, int64_t length, bool segments) {
   const auto n = static_cast<size_t>(rows * length);
@@ -42,10 +37,18 @@ WindowOut row_of(Batch& batch, int64_t row) {
 Dataset::Dataset(std::unique_ptr<Reader> reader, const DatasetArgs& args)
     : args_(args), reader_(std::move(reader)) {}
 
+std::optional<Misfit> vocab_misfit(const Reader& reader, const std::string& kind, int64_t vocab) {
+  const std::optional<int64_t> known = reader.vocab();
+  if (!known || vocab == 0 || vocab >= *known) return std::nullopt;
+  return Misfit{"model.vocab",
+                fmt::format("is {}, but data.kind = \"{}\" uses {} ids", vocab, kind, *known),
+                {"data"}};
+}
+
 std::unique_ptr<Dataset> Dataset::open(const DataConfig& config, const DatasetArgs& args) {
   std::unique_ptr<Reader> reader = readers().make(config.reader);
-  reader->check(args);
-  check_vocab(*reader, config.reader.kind(), args);
+  reader->check();
+  for (const Misfit& m : config.misfits(args.context, args.vocab)) refuse(m);
   std::vector<OpenedSource> sources = reader->open(args);
   std::unique_ptr<Dataset> set(new Dataset(std::move(reader), args));
   set->take(std::move(sources), config.reader.kind());
@@ -55,7 +58,7 @@ std::unique_ptr<Dataset> Dataset::open(const DataConfig& config, const DatasetAr
 std::unique_ptr<Dataset> Dataset::open_eval(const std::string& path, const Tokenizer& tokenizer,
                                             const DatasetArgs& args) {
   std::unique_ptr<FileReader> reader = reader_for(path, tokenizer);
-  check_vocab(*reader, reader->kind(), args);
+  if (const auto m = vocab_misfit(*reader, reader->kind(), args.vocab)) refuse(*m);
   std::vector<OpenedSource> sources;
   sources.push_back({path, 0.0, reader->open_eval({path}, args)});
   std::unique_ptr<Dataset> set(new Dataset(std::move(reader), args));

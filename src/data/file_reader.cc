@@ -103,7 +103,7 @@ std::optional<int64_t> FileReader::vocab() const {
   return n > 0 ? std::optional(n) : std::nullopt;
 }
 
-void FileReader::check(const DatasetArgs&) const {
+void FileReader::check() const {
   if (options_.path.empty() && options_.sources.empty()) {
     throw ConfigError("data.path: names no data: give a file or a folder, or data.sources");
   }

@@ -17,7 +17,7 @@ class FileReader : public Reader {
   std::optional<int64_t> vocab() const override;
   bool streams() const override { return options_.sampler == "stream"; }
   bool document_mask() const override { return options_.document_mask; }
-  void check(const DatasetArgs& args) const override;
+  void check() const override;
   std::vector<OpenedSource> open(const DatasetArgs& args) override;
   // The files of `paths` as one source that is validation from end to end, for any length above
   // one token.

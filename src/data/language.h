@@ -18,7 +18,6 @@ class Language : public Reader {
  public:
   std::optional<int64_t> vocab() const override { return tokenizer_.vocab(); }
   const Tokenizer& tokenizer() const final { return tokenizer_; }
-  void check(const DatasetArgs&) const override {}
   std::vector<OpenedSource> open(const DatasetArgs& args) override;
 
   // Fills one window: context + 1 tokens. Thread-safe.

@@ -11,10 +11,10 @@ std::optional<int64_t> RandomTokens::vocab() const {
   return vocab_ > 0 ? std::optional(vocab_) : std::nullopt;
 }
 
-void RandomTokens::check(const DatasetArgs& args) const {
-  if (args.vocab <= 0) {
-    throw ConfigError("model.vocab: data.kind = \"random\" needs it: how many ids are there?");
-  }
+std::vector<Misfit> RandomTokens::misfits(int64_t, int64_t vocab) const {
+  if (vocab > 0) return {};
+  return {
+      {"model.vocab", "data.kind = \"random\" needs it: how many ids are there?", {"data.kind"}}};
 }
 
 std::vector<OpenedSource> RandomTokens::open(const DatasetArgs& args) {

@@ -21,13 +21,14 @@ void Recall::Config::validate(Errors& errors) const {
   if (pairs > keys) errors.add("pairs", "is more than there are keys", {"keys"});
 }
 
-void Recall::check(const DatasetArgs& args) const {
+std::vector<Misfit> Recall::misfits(int64_t context, int64_t) const {
   const int64_t needed = 2 * config_.pairs + 1;
-  if (args.context < needed) {
-    throw ConfigError(
-        fmt::format("model.context: is {}, data.kind = \"recall\" with {} pairs needs at least {}",
-                    args.context, config_.pairs, needed));
-  }
+  if (context >= needed) return {};
+  return {{"model.context",
+           fmt::format("is {}, data.kind = \"recall\" with {} pairs needs at "
+                       "least {}",
+                       context, config_.pairs, needed),
+           {"data.kind", "data.pairs"}}};
 }
 
 void Recall::generate(Draws& draws, std::span<int32_t> tokens) const {

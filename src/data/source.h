@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/config.h"
 #include "data/token_store.h"
 #include "data/tokenizer.h"
 
@@ -75,11 +76,16 @@ class Reader {
   virtual bool document_mask() const { return false; }
   // Nats for each counted target of a window of `length` targets.
   virtual std::optional<double> entropy_floor(int64_t) const { return std::nullopt; }
-  // Throws ConfigError for what these options cannot do with these arguments; touches no file.
-  virtual void check(const DatasetArgs& args) const = 0;
+  // What these options cannot do with a model of that context and vocabulary (0: not set).
+  virtual std::vector<Misfit> misfits(int64_t /*context*/, int64_t /*vocab*/) const { return {}; }
+  // Throws ConfigError where the options name no data; touches no file.
+  virtual void check() const {}
   // After check(). `lanes` of each source are given by lanes_of(weights). Throws DataError,
   // IoError.
   virtual std::vector<OpenedSource> open(const DatasetArgs& args) = 0;
 };
+
+// Where the reader, of that kind, uses more ids than `vocab` (0: not set).
+std::optional<Misfit> vocab_misfit(const Reader& reader, const std::string& kind, int64_t vocab);
 
 }  // namespace keel

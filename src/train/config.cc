@@ -140,6 +140,9 @@ void RunConfig::fields(Fields& f) {
 
 void RunConfig::validate(Errors& errors) const {
   validate_qk_clip(errors);
+  for (const Misfit& m : data.misfits(model.context, model.vocab)) {
+    errors.add(m.key, m.text, m.others);
+  }
   if (model.init.kind() == "mup") validate_mup(errors);
   const double tokens = static_cast<double>(train.steps) * static_cast<double>(sequences()) *
                         static_cast<double>(model.context);

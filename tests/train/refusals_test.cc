@@ -128,6 +128,12 @@ const std::vector<Refusal>& training_refusals() {
        "train.batch_warmup.start: 4 is more than train.accumulate = 2"},
       {{"train.batch_warmup.start=1", "train.accumulate=2"},
        "train.batch_warmup.tokens: must be set where batch_warmup.start is"},
+      {{"data.kind=copy", "model.context=1"},
+       "model.context: is 1, data.kind = \"copy\" needs at least 2"},
+      {{"data.kind=recall", "model.context=16"},
+       "model.context: is 16, data.kind = \"recall\" with 8 pairs needs at least 17"},
+      {{"data.kind=random"},
+       "model.vocab: data.kind = \"random\" needs it: how many ids are there?"},
       {{"train.steps=1000000000000", "train.batch=16777216"},
        "train.steps: 1000000000000 steps of 16777216 x 256 tokens are more than 1e+18, which "
        "cannot be "
@@ -188,8 +194,8 @@ class OtherValues final : public KeyWalk {
   void note(const Field& field, std::vector<std::string>& values) {
     const std::string key = join_key(prefix_, field.key);
     const std::string table = key.substr(0, key.find('.'));
-    const bool looked_at = key == "method" || table == "model" || table == "optim" ||
-                           table == "schedule" || table == "train";
+    const bool looked_at = key == "method" || table == "data" || table == "model" ||
+                           table == "optim" || table == "schedule" || table == "train";
     of[key] = looked_at ? std::move(values) : std::vector<std::string>();
   }
 };

@@ -171,6 +171,7 @@ class Command {
       if (!std::string_view(*v).starts_with(fmt::format("{}=", kMark))) variables.emplace_back(*v);
     }
     std::vector<char*> environment;
+    environment.reserve(variables.size() + 1);
     for (std::string& v : variables) environment.push_back(v.data());
     environment.push_back(nullptr);
     const pid_t parent = ::getpid();
