@@ -99,6 +99,10 @@ int run(const SweepArgs& args) {
   const SweepLock lock(out);
   TrialStore store(out, "sweep");
   enter_sweep(store, sweep);
+  // Before any trial, so that data that cannot be read fails none.
+  if (sweep.setup.command.empty()) {
+    data_entropy(store, config_of(sweep.setup, sweep.trials.front()));
+  }
   RunnerOptions options;
   options.out = out;
   options.jobs = jobs;

@@ -125,6 +125,18 @@ TEST(Sweep, TrialsMayBeAddedAndTheFileMayNotChange) {
   EXPECT_EQ(s.count("done"), 6);
 }
 
+TEST(Sweep, DataThatIsNotThereFailsNoTrial) {
+  const SmallSweep s;
+  s.write(kBase +
+          "[grid]\noptim.lr = [0.01, 0.02]\n[set]\ndata = {kind = \"text\", path = "
+          "\"none.txt\"}\n");
+  const ProgramEnd o = s.sweep();
+  EXPECT_EQ(o.code, 3) << o.err;
+  EXPECT_NE(o.err.find("none.txt: no such file or folder"), std::string::npos) << o.err;
+  EXPECT_EQ(s.count("failed"), 0);
+  EXPECT_EQ(s.count("pending"), 4);
+}
+
 TEST(Sweep, ADivergedTrialIsAResult) {
   const SmallSweep s;
   s.write(kBase + "[grid]\noptim.lr = [0.01, 1e30]\n[set]\ntrain.steps = 15\n");

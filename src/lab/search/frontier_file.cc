@@ -368,16 +368,17 @@ std::optional<FrontierResult> run_frontier(const FrontierPlan& plan, TrialStore&
   report.held_fixed = plan.held_fixed;
   report.conditions = plan.conditions;
   report.notes = plan.notes;
+  if (plan.setup.command.empty()) {  // first, so that data that cannot be read fails no trial
+    const TrialPlan first =
+        frontier_trial(plan, 0, 0, plan.spec.start, plan.spec.seed_list().front());
+    report.bigram_entropy = data_entropy(store, config_of(plan.setup, first)).bigram;
+  }
   const SearchOptions search = search_options(plan);
   for (size_t i = 0; i < plan.sets.size(); ++i) {
     StoredTrials trials(plan, store, options, requests, tick);
     trials.at_axis(i);
     report.tables.push_back(search_frontiers(search, trials));
     if (report.tables.back().stopped) return {};
-  }
-  if (plan.setup.command.empty()) {
-    const TrialPlan& first = report.tables[0].trials.at(0).row.plan;
-    report.bigram_entropy = data_entropy(store, config_of(plan.setup, first)).bigram;
   }
   report.versions = {{"program", fmt::format("keel {}", version())},
                      {"processor", cpu_model()},

@@ -260,8 +260,8 @@ void FrontierSpec::validate_seeds(Errors& errors) const {
   try {
     seeds_of(seeds);
   } catch (const ConfigError& e) {
-    const std::string text = e.what(), key = "seeds: ";
-    errors.add("seeds", text.substr(text.find(key) + key.size()), {});
+    const std::string text = e.what(), prefix = "seeds: ";
+    errors.add("seeds", text.substr(text.find(prefix) + prefix.size()), {});
   }
 }
 
