@@ -189,7 +189,7 @@ std::string doc_index() {
 
 RunConfig config_with(const Technique& t) {
   RunConfig config;
-  std::vector<std::string> sets{"data.kind=random"};
+  std::vector<std::string> sets{"data.kind=random", "model.vocab=256"};
   for (std::string& set : words_of(t.on)) sets.push_back(std::move(set));
   load_config_text("technique " + std::string(t.name), "", sets, config);
   return config;
