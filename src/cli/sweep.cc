@@ -128,8 +128,10 @@ int run(const SweepStatusArgs& args) {
 }
 
 int run(const SweepRetryArgs& args) {
-  TrialStore store(args.out, "");
-  const int64_t n = store.retry_failed();
+  int64_t n = TrialStore(args.out, "").retry_failed();
+  // The full runs of a frontier that checks its early stop.
+  const std::string full = join_path(args.out, "full");
+  if (real_fs().exists(join_path(full, "sweep.db"))) n += TrialStore(full, "").retry_failed();
   print(fmt::format("{} trials that failed are pending again\n", n));
   return kExitOk;
 }

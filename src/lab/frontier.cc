@@ -153,6 +153,7 @@ bool ArmOutcomes::fails_somewhere() const {
 }
 
 bool ArmOutcomes::trains_somewhere() const {
+  if (best_loss_ >= scale_.unigram_entropy || bound_ >= scale_.initial_loss) return false;
   return std::any_of(cells_.begin(), cells_.end(),
                      [](const Cell& c) { return c.loss && !c.diverged; });
 }
@@ -235,12 +236,6 @@ Frontiers find_frontiers(std::span<const ArmOutcomes> arms, double level) {
   Frontiers all;
   std::vector<Observation> training, divergence;
   for (size_t a = 0; a < arms.size(); ++a) {
-    if (arms[a].trains_somewhere() && arms[a].scale().initial_loss <= arms[a].bound()) {
-      throw DataError(
-          fmt::format("frontier: arm {}: the initial loss {:.4g} is not above {:.4g}, "
-                      "the bound of what trains",
-                      a, arms[a].scale().initial_loss, arms[a].bound()));
-    }
     ArmFrontier one;
     one.best_log_rate = arms[a].log_rates()[arms[a].best_rate()];
     one.best_loss = arms[a].best_loss();

@@ -61,7 +61,9 @@ class ArmOutcomes {
   // The grid needs no further rate on that side.
   bool best_is_inside() const { return best_rate_ > 0 && best_rate_ + 1 < log_rates_.size(); }
   bool fails_somewhere() const;
-  // False where every trial diverged: nothing is known but that the frontier is below the grid.
+  // False where every trial diverged, or the best rate's mean is not below the unigram entropy or
+  // its bound not below the initial loss: the arm has learnt nothing, and all that is known is that
+  // its frontier is below the grid.
   bool trains_somewhere() const;
 
  private:
@@ -110,8 +112,7 @@ struct Frontiers {
   std::unique_ptr<ArmModel> training, divergence;  // for contrasts
 };
 
-// Arms under one labelling. DataError as fit_arms, and for arms whose initial losses are not
-// above their bounds.
+// Arms under one labelling. DataError as fit_arms.
 Frontiers find_frontiers(std::span<const ArmOutcomes> arms, double level = 0.95);
 
 // A crossing whose standard error exceeds this factor is printed as ill-determined.

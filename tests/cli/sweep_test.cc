@@ -369,6 +369,18 @@ TEST(ExternalSweep, ALossThatIsNotFiniteIsAResultHoweverTheCommandEnds) {
   EXPECT_EQ(s.rows()[0].result->reason, "the loss is nan in step 2");
 }
 
+TEST(ExternalSweep, ARunWhoseFirstLossIsNoNumberDiverged) {
+  const SmallSweep s;
+  s.write("seeds = [1, 2]\n[grid]\n[trial]\ncommand = \"sh train.sh {out} {seed}\"\n");
+  s.write_script(
+      "echo step,loss,val_loss >$1/log.csv\n"
+      "if [ $2 = 1 ]; then echo 0,nan,nan; else echo 0,3,; echo 1,2,2; fi >>$1/log.csv\n");
+  const ProgramEnd o = s.sweep();
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(s.count("done"), 2);
+  EXPECT_EQ(s.count("diverged"), 1);
+}
+
 TEST(ExternalSweep, ALostRunIsStoppedEarly) {
   const SmallSweep s;
   s.write(

@@ -171,12 +171,20 @@ TEST(Frontiers, OfFewAndScatteredSeedsAreIllDetermined) {
   EXPECT_TRUE(ill_determined(find_frontiers(arms).arms[0].training));
 }
 
-TEST(Frontiers, RefuseAnInitialLossThatTrains) {
-  const std::vector<ArmOutcomes> arms{
-      ArmOutcomes(table({{2.5, 2.0}}), {3.0, 2.1}, {}, Labelling::kStated)};
-  expect_error<DataError>(
-      "frontier: arm 0: the initial loss 2.1 is not above 2.2, the bound of what trains",
-      [&] { find_frontiers(arms); });
+TEST(Frontiers, AnArmThatHasLearntNothingFailsAtEveryRate) {
+  // Its bound is above the loss before training; or it never was below H1.
+  const ArmOutcomes late(table({{2.5, 2.0}, {2.5, 2.0}}), {3.0, 2.1}, {}, Labelling::kStated);
+  const ArmOutcomes flat = arm_of({{3.4, 3.2, 3.3}, {3.4, 3.1, 3.3}});
+  for (const ArmOutcomes* arm : {&late, &flat}) {
+    EXPECT_FALSE(arm->trains_somewhere());
+    const Observation o = training_crossings(*arm, 0)[0];
+    EXPECT_EQ(o.low, -INFINITY);
+    EXPECT_EQ(o.high, 0);
+  }
+  const ArmOutcomes arms[] = {arm_of({{2.5, 2, 3, 3}, {2.5, 2, 2.5, 3}}), flat};
+  const Frontiers found = find_frontiers(arms);
+  EXPECT_EQ(found.arms[1].training.censored, Censored::kLeft);
+  EXPECT_EQ(found.arms[0].training.censored, Censored::kNone);
 }
 
 TEST(BestRate, IsScoredOnSeedsThatDidNotChooseIt) {

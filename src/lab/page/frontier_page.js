@@ -205,7 +205,7 @@ function trials() {
 function ruleText() {
   const r = R.rule;
   return [
-    `Diverged: a loss that is not finite; or, after warm-up and one window, the mean of the last window above H1 in at least ${percent(r.share_above)} of the remaining steps; ` +
+    `Diverged: a loss that is not finite; or, after warm-up and one window, the mean of the last window above H1, and ${percent(r.rise_above)} above its lowest, in at least ${percent(r.share_above)} of the remaining steps; ` +
       `or that mean more than ${r.margin} (H1 − m) above its own earlier minimum m for ${percent(r.recovery_share)} of the run on end.`,
     `Does not train: it did not diverge, but its final validation loss is above L* + ${r.margin} (H1 − L*), where L* is the lowest mean over seeds of the recipe on the common grid.`,
     `H1, the unigram entropy of the training split: ${known(R.unigram_entropy) ? `${keel.number(R.unigram_entropy)} nats` : "not known"}; bigram entropy: ${known(R.bigram_entropy) ? `${keel.number(R.bigram_entropy)} nats` : "not known"}. ` +

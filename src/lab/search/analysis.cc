@@ -164,7 +164,7 @@ class ArmAnalysis {
   }
 
   void add_update_ratio() {
-    if (!result_.training_frontier.value) return;
+    if (!result_.training_frontier.value || !result_.best_lr) return;
     const double frontier = spec_.direction() * std::log(*result_.training_frontier.value);
     std::optional<double> at;
     for (const SearchedTrial* t : trials_) {

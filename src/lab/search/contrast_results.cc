@@ -85,7 +85,7 @@ class FamilyMaker {
     for (size_t i = 0; i < labelled_.arms.size(); ++i) {
       const ArmOutcomes& common = labelled_.common[i];
       const std::optional<BestRateScore> score = score_best_rate(common);
-      if (!score) continue;
+      if (!score || !common.trains_somewhere()) continue;
       at[labelled_.arms[i]] = arms;
       for (size_t s = 0; s < common.seeds().size(); ++s) {
         losses.push_back({arms, common.seeds()[s], score->loss_by_seed[s], score->loss_by_seed[s]});

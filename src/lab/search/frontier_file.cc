@@ -178,6 +178,20 @@ class FileReader {
                        plain(spec.start)));
     }
     plan_.conditions = common_conditions(conditions, spec.arms);
+    add_what_varies();
+  }
+
+  // The others are the base config's, which is not what these runs had.
+  void add_what_varies() {
+    const FrontierSpec& spec = plan_.spec;
+    if (spec.key != "optim.lr") {
+      plan_.conditions.emplace_back("in place of the above", spec.key + " as searched");
+    }
+    if (spec.axis.empty()) return;
+    std::vector<std::string> values;
+    for (const double v : spec.axis_values) values.push_back(plain(v));
+    plan_.conditions.emplace_back("in place of the above",
+                                  fmt::format("{} = {}", spec.axis, fmt::join(values, " | ")));
   }
 
   // Errors of an arm are told with those of all others, at their places.

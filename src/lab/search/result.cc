@@ -128,6 +128,7 @@ Json to_json(const VerdictConfig& rule) {
       .append("narrow_margin", rule.narrow_margin)
       .append("wide_margin", rule.wide_margin)
       .append("share_above", rule.share_above)
+      .append("rise_above", rule.rise_above)
       .append("recovery_share", rule.recovery_share)
       .append("window_share", rule.window_share)
       .append("window_min", rule.window_min)

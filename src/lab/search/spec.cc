@@ -161,7 +161,7 @@ void FrontierSpec::fields(Fields& f) {
   f("title", title, "of the report; empty: the name of the file");
   f.path("base", base, "the config that all trials start from");
   f("set", set, "keys of the base config for all arms, dotted");
-  f("seeds", seeds, "how many (0, 1, ...), or a list of them");
+  f("seeds", seeds, "how many (1 to n), or a list of them");
   f("arms", arms, "the recipes that are compared");
   f("key", key, "the scalar whose frontier is looked for");
   f("from", from, "which values fail: large ones or small ones", one_of({"above", "below"}));

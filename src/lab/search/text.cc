@@ -168,12 +168,13 @@ std::string early_stop_text(const FrontierResult& r) {
 std::string rule_text(const FrontierResult& r) {
   std::string text = fmt::format(
       "Diverged: a loss that is not finite; or, after warm-up and one window, the mean loss of the "
-      "last max({}, {:g} % of the steps) steps above H1 in {:g} % of the remaining steps; or more "
-      "than {:g} (H1 - m) above its own earlier minimum m for {:g} % of the run. Does not train: "
+      "last max({}, {:g} % of the steps) steps above H1, and {:g} % above its own "
+      "lowest, in {:g} % of the remaining steps; or more than {:g} (H1 - m) above its own earlier "
+      "minimum m for {:g} % of the run. Does not train: "
       "did not diverge, but the final validation loss is above L* + {:g} (H1 - L*), L* being the "
       "lowest mean over seeds of the arm.",
-      r.rule.window_min, 100 * r.rule.window_share, 100 * r.rule.share_above, r.rule.margin,
-      100 * r.rule.recovery_share, r.rule.margin);
+      r.rule.window_min, 100 * r.rule.window_share, 100 * r.rule.rise_above,
+      100 * r.rule.share_above, r.rule.margin, 100 * r.rule.recovery_share, r.rule.margin);
   if (r.unigram_entropy) {
     text += fmt::format(" H1 = {:.4f} nats, the unigram entropy of the training split",
                         *r.unigram_entropy);
@@ -271,8 +272,11 @@ std::string frontier_value_text(const FrontierValue& v) {
 }
 
 std::string frontier_text(const FrontierResult& r) {
-  std::string out = fmt::format("{}: {}, {} trials\n\n", r.title, r.key, r.trials);
-  out += aligned(arm_rows(r));
+  std::string out = fmt::format("{}: {}, {} trials\n", r.title, r.key, r.trials);
+  std::vector<std::string> conditions;
+  for (const auto& [name, value] : r.conditions) conditions.push_back(name + " " + value);
+  if (!conditions.empty()) out += fmt::format("{}\n", fmt::join(conditions, ", "));
+  out += "\n" + aligned(arm_rows(r));
   if (!r.contrasts.empty()) out += "\n" + aligned(contrast_rows(r));
   if (!r.regime.empty()) out += "\n" + r.regime + "\n";
   if (const std::string text = early_stop_text(r); !text.empty()) out += "\n" + text + "\n";

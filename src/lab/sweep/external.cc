@@ -251,9 +251,12 @@ TrialResult result_of(const TrialSetup& setup, const LoggedRun& run) {
   r.val_loss = run.val_loss.value_or(kNan);
   r.ended = "finished";
   r.numbers["warmup_steps"] = static_cast<double>(setup.warmup_steps);
-  // Without a stated entropy the loss of a model that has learnt nothing stands for it.
-  r.numbers["unigram_entropy"] =
-      setup.unigram_entropy > 0 ? setup.unigram_entropy : run.losses.front();
+  // Without a stated entropy the loss of a model that has learnt nothing stands for it. Where that
+  // is no number the run is lost whatever the entropy is.
+  const double first = run.losses.front();
+  r.numbers["unigram_entropy"] = setup.unigram_entropy > 0           ? setup.unigram_entropy
+                                 : std::isfinite(first) && first > 0 ? first
+                                                                     : 1.0;
   return r;
 }
 

@@ -79,8 +79,7 @@ std::vector<LogRow> read_csv(const std::string& path, const LogColumns& c, bool 
 std::optional<double> number_in(const Json& row, const std::string& name,
                                 const std::string& place) {
   const Json* v = row.find(name);
-  if (v == nullptr) return std::nullopt;
-  if (v->is_null()) return std::nan("");
+  if (v == nullptr || v->is_null()) return std::nullopt;
   if (v->is_number()) return v->as_double();
   if (v->is_string()) return number_of(v->as_string(), place);
   throw DataError(fmt::format("{}: {} is no number", place, quote_text(name)));
