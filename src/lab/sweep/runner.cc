@@ -63,6 +63,7 @@ pid_t spawn(const std::string& program, const std::string& out, int64_t core) {
                                           "--parent",
                                           std::to_string(::getpid())};
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& w : words) argv.push_back(const_cast<char*>(w.c_str()));
   argv.push_back(nullptr);
   posix_spawnattr_t attributes;

@@ -83,6 +83,7 @@ std::string trials_table(const std::vector<JudgedTrial>& trials) {
   if (trials.empty()) return "no trials\n";
   std::vector<TableColumn> columns;
   const auto& values = trials.front().row.plan.values;
+  columns.reserve(values.size() + 3);
   for (const auto& [key, value] : values) columns.push_back({key, false});
   columns.insert(columns.end(), {{"seed"}, {"val loss"}, {"verdict", false}});
   std::vector<std::vector<std::string>> rows;

@@ -171,6 +171,7 @@ std::vector<LogRow> read_events(const std::string& path, const LogColumns& c, bo
   if (whole && !any_loss) lacks(path, "tag", c.loss, known);
   if (whole && !any_val) lacks(path, "tag", c.val_loss, known);
   std::vector<LogRow> rows;
+  rows.reserve(by_step.size());
   for (auto& [step, row] : by_step) rows.push_back(row);
   return rows;
 }
