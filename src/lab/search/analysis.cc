@@ -434,7 +434,12 @@ FrontierValue frontier_value(const Estimate& estimate, const Observation& of_all
   FrontierValue v;
   double log_value = estimate.value;
   Censored censored = estimate.censored;
-  if (std::isnan(log_value)) {
+  // A bound is one of all seeds. Where too few are exact for a fit, the model gives that of the
+  // others.
+  const bool of_some = (censored == Censored::kRight && !std::isinf(of_all.high)) ||
+                       (censored == Censored::kLeft && !std::isinf(of_all.low));
+  if (std::isnan(log_value) || of_some) {
+    v.ill_determined = of_some;
     // Too little for the model: what the mean of the seeds, or all of them, say.
     censored = std::isinf(of_all.high)  ? Censored::kRight
                : std::isinf(of_all.low) ? Censored::kLeft
@@ -451,7 +456,7 @@ FrontierValue frontier_value(const Estimate& estimate, const Observation& of_all
     if (std::isfinite(estimate.interval->high)) {
       v.high = std::exp(direction * estimate.interval->high);
     }
-    v.ill_determined = ill_determined(estimate);
+    v.ill_determined = v.ill_determined || ill_determined(estimate);
   }
   if (direction < 0) std::swap(v.low, v.high);
   if (censored == Censored::kRight) v.censored = direction > 0 ? "right" : "left";

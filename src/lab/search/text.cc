@@ -267,6 +267,7 @@ std::string frontier_value_text(const FrontierValue& v) {
   };
   std::string text = v.censored == "right" ? "> " : v.censored == "left" ? "< " : "";
   text += fmt::format("{:.3g}", *v.value);
+  if (!v.censored.empty()) return text;  // a bound is no estimate with an interval
   if (v.low || v.high) text += fmt::format(" [{}, {}]", end(v.low), end(v.high));
   return text + (v.ill_determined ? " ill-determined" : "");
 }
