@@ -235,6 +235,22 @@ TEST(SweepFile, GoesOnOnlyAsTheSweepThatWasBegun) {
   EXPECT_EQ(store.counts().trials, 4);
 }
 
+TEST(SweepFile, GoesOnWithAnotherTimeLimit) {
+  SweepFile f;
+  const TempDir out;
+  TrialStore store(out.path(), "sweep");
+  const auto enter = [&](const std::string& limit) {
+    enter_sweep(
+        store,
+        f.read("seeds = 2\n[grid]\nlr = [0.1]\n[trial]\ncommand = \"x {lr} {out}\"\n" + limit));
+  };
+  enter("time_limit = 1\n");
+  enter("time_limit = 20\n");
+  EXPECT_EQ(store.counts().trials, 2);
+  EXPECT_TRUE(
+      error_text<ConfigError>([&] { enter("steps = 5\n"); }).ends_with("choose another --out"));
+}
+
 const std::string kExternal =
     "seeds = 1\n[grid]\nlr = [0.1]\n\"a.x\" = [\"it's\"]\n[set]\nb.x = 2\n"
     "c.y = \"word\"\n[trial]\n";

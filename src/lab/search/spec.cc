@@ -311,13 +311,7 @@ void FrontierSpec::validate_axis(Errors& errors) const {
 }
 
 void FrontierSpec::validate(Errors& errors) const {
-  if (base.empty() == trial.command.empty()) {
-    errors.add("base",
-               base.empty() ? "missing: the config of the trials, or trial.command for a trainer "
-                              "that is not ours"
-                            : "has no meaning beside trial.command",
-               {"trial.command"});
-  }
+  check_base(base, trial, errors);
   validate_arms(errors);
   validate_names(errors);
   validate_seeds(errors);

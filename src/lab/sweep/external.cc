@@ -321,6 +321,15 @@ void ExternalConfig::validate(Errors& errors) const {
   }
 }
 
+void check_base(const std::string& base, const ExternalConfig& trial, Errors& errors) {
+  if (base.empty() != trial.command.empty()) return;
+  errors.add("base",
+             base.empty() ? "missing: the config of the trials, or trial.command for a trainer "
+                            "that is not ours"
+                          : "has no meaning beside trial.command",
+             {"trial.command"});
+}
+
 void put(const ExternalConfig& config, TrialSetup& setup) {
   setup.command = config.command;
   setup.log = config.log;

@@ -27,6 +27,9 @@ struct ExternalConfig final : Config {
   void validate(Errors& errors) const override;
 };
 
+// A file of trials names the config of our own trainer or the command of another one.
+void check_base(const std::string& base, const ExternalConfig& trial, Errors& errors);
+
 // The part of a setup that it makes up.
 void put(const ExternalConfig& config, TrialSetup& setup);
 

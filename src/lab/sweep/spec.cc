@@ -80,6 +80,7 @@ std::vector<std::string> setup_differences(const std::string& then, const std::s
   const Json a = parse_json(then, "the setup in the store"), b = parse_json(now, "the setup");
   std::vector<std::string> lines;
   for (const JsonMember& m : b.as_object()) {
+    if (m.key == "time_limit" || m.key == "threads") continue;  // no result depends on them
     const Json* before = a.find(m.key);
     if (before != nullptr && *before == m.value) continue;
     lines.push_back(fmt::format("{} was {}, is {}", m.key,
@@ -105,13 +106,7 @@ void SweepConfig::fields(Fields& f) {
 }
 
 void SweepConfig::validate(Errors& errors) const {
-  if (base.empty() == trial.command.empty()) {
-    errors.add("base",
-               base.empty() ? "missing: the config of the trials, or trial.command for a trainer "
-                              "that is not ours"
-                            : "has no meaning beside trial.command",
-               {"trial.command"});
-  }
+  check_base(base, trial, errors);
   if (!list.empty() && grid.given) {
     errors.add("list", "stands instead of [grid]; leave one of them out", {"grid"});
   }
@@ -167,10 +162,12 @@ void enter_sweep(TrialStore& store, const Sweep& sweep) {
   std::map<std::string, std::string> meta = store.meta();
   const std::string setup = setup_text(sweep.setup);
   const std::string begun_by = meta.contains("file") ? meta["file"] : sweep.file;
-  if (meta.contains("setup") && meta["setup"] != setup) {
+  const std::vector<std::string> differences =
+      meta.contains("setup") ? setup_differences(meta["setup"], setup) : std::vector<std::string>();
+  if (!differences.empty()) {
     throw ConfigError(fmt::format(
         "{}: this is not the sweep that was begun here with {}: {}; choose another --out",
-        sweep.file, begun_by, join_notes(setup_differences(meta["setup"], setup))));
+        sweep.file, begun_by, join_notes(differences)));
   }
   std::set<std::string> ids;
   for (const TrialPlan& plan : sweep.trials) ids.insert(plan.id);

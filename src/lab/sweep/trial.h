@@ -25,7 +25,7 @@ enum class TrialState : uint8_t { kPending, kRunning, kDone, kFailed };
 // "pending", "running", "done", "failed".
 const char* name_of(TrialState state);
 
-// A quantity measured in a trial beside its loss, by step ("out_norm/layer00/qkv").
+// A quantity measured in a trial beside its loss, by step ("out_norm_qkv/layer00").
 struct TrialSeries {
   std::vector<int64_t> steps;
   std::vector<double> values;
