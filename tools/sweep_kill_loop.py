@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+from kill_loop import Broken, processes_of
+
 CONFIG = """
 [model]
 dim = 32
@@ -50,10 +52,6 @@ RESULTS = """SELECT trial, ended, reason, val_loss, steps, tokens, losses, numbe
              FROM results ORDER BY trial"""
 
 
-class Broken(Exception):
-    """A promise that was not kept."""
-
-
 def results(out):
     with sqlite3.connect(os.path.join(out, "sweep.db")) as db:
         rows = db.execute(RESULTS).fetchall()
@@ -74,18 +72,6 @@ def parent_of(pid):
 def workers_of(runner):
     pids = [int(p.split("/")[2]) for p in glob.glob("/proc/[0-9]*/stat")]
     return [p for p in pids if parent_of(p) == runner]
-
-
-def processes_of(folder):
-    found = []
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as f:
-                if folder.encode() in f.read():
-                    found.append(path)
-        except OSError:
-            pass
-    return found
 
 
 class Loop:

@@ -205,9 +205,7 @@ std::vector<std::string> ranking(const SearchReport& report, const LabelledArms&
   std::vector<std::pair<double, std::string>> order;
   for (size_t i = 0; i < labelled.arms.size(); ++i) {
     const ArmFrontier& f = labelled.frontiers->arms[i];
-    const double value = std::isnan(f.training.value)
-                             ? std::min(f.training_of_mean.low, f.training_of_mean.high)
-                             : f.training.value;
+    const double value = frontier_value(f.training, f.training_of_mean, 1).value.value_or(0);
     order.emplace_back(value, report.spec.arms[labelled.arms[i]].name);
   }
   std::stable_sort(order.begin(), order.end(),
