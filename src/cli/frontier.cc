@@ -134,6 +134,17 @@ int tell(const FrontierArgs& args, const FrontierResult& result, const std::stri
   return kExitFailed;
 }
 
+int tell_stopped(const FrontierArgs& args, const FrontierPlan& plan, TrialStore& store,
+                 const std::string& out) {
+  const TrialCounts counts = store.counts();
+  if (args.json) {
+    const int64_t diverged = diverged_in(judge_trials(store.rows(), plan.spec.rule));
+    print_json(counts_json(counts, diverged).set("out", out));
+  }
+  complain(fmt::format("stopped, {}; go on with: {}", counts_text(counts), command_of(args, out)));
+  return kExitStopped;
+}
+
 }  // namespace
 
 int run(const FrontierArgs& args) {
@@ -160,10 +171,7 @@ int run(const FrontierArgs& args) {
   const std::optional<FrontierResult> result =
       run_frontier(plan, store, options, signals.requests(), tick);
   screen.clear();
-  if (result) return tell(args, *result, options.out);
-  complain(fmt::format("stopped, {}; go on with: {}", counts_text(store.counts()),
-                       command_of(args, options.out)));
-  return kExitStopped;
+  return result ? tell(args, *result, options.out) : tell_stopped(args, plan, store, options.out);
 }
 
 }  // namespace keel

@@ -131,12 +131,16 @@ TEST(Frontier, BadFiles) {
 
 TEST(Frontier, ASearchThatIsStoppedGoesOn) {
   const SmallFrontier f;
-  Running search({"frontier", f.file("f.toml"), "--out", f.file("out"), "--jobs", "1"});
+  Running search({"frontier", f.file("f.toml"), "--out", f.file("out"), "--jobs", "1", "--json"});
   ASSERT_TRUE(search.says("[1/")) << search.err();
   search.send(SIGINT);
   const ProgramEnd stopped = search.wait();
   EXPECT_EQ(stopped.code, 75) << stopped.err;
   EXPECT_NE(stopped.err.find("go on with: keel frontier "), std::string::npos) << stopped.err;
+  const Json counts = parse_json(stopped.out, "output");
+  EXPECT_GE(counts.at("done").as_int(), 1);
+  EXPECT_EQ(counts.at("failed").as_int(), 0);
+  EXPECT_EQ(counts.at("out").as_string(), f.file("out"));
   EXPECT_FALSE(real_fs().exists(f.file("out/report.html")));
   const ProgramEnd o = f.run();
   EXPECT_EQ(o.code, 0) << o.err;

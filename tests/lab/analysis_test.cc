@@ -1,11 +1,14 @@
 // What is made of the trials of a search, against values computed by hand.
 #include "lab/search/analysis.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <fstream>
 
+#include "config/text.h"
 #include "core/error.h"
 #include "io/temp_dir.h"
 #include "lab/search/text.h"
@@ -193,8 +196,8 @@ TEST(Analysis, CensoredToTheRightIsABound) {
   EXPECT_FALSE(b.training_frontier.high);
   EXPECT_NEAR(b.headroom.value(), 5.063, 1e-9);
   EXPECT_TRUE(has_note(r,
-                       "normed never fails up to optim.lr = 0.05063, where the grid ended by cap = "
-                       "0.06: stable at least so far."));
+                       "normed never fails up to optim.lr = 0.05063; the grid ended by cap = 0.06: "
+                       "stable at least so far."));
   const ContrastResult& c = contrast(r, "normed > plain", "training_frontier");
   EXPECT_FALSE(c.estimate);
   EXPECT_FALSE(c.high);
@@ -300,6 +303,10 @@ TEST(Analysis, EarlyStopAgainstFullRuns) {
   };
   FrontierResult r = analyse(report_of(spec_of(text), lost_right_away));
   EXPECT_EQ(r.early_stop_agreement, 1.0);
+  for (const ArmResult& a : r.arms) {
+    EXPECT_GT(a.early_stops_checked, 0);
+    EXPECT_EQ(a.early_stops_right, a.early_stops_checked);
+  }
   SearchReport report = report_of(spec_of(text), lost_right_away);
   ASSERT_FALSE(report.tables[0].twins.empty());
   SearchedTrial& twin = report.tables[0].twins[0];
@@ -308,9 +315,31 @@ TEST(Analysis, EarlyStopAgainstFullRuns) {
   r = analyse(report);
   const double twins = static_cast<double>(report.tables[0].twins.size());
   EXPECT_NEAR(r.early_stop_agreement.value(), 1 - 1 / twins, 1e-12);
+  EXPECT_EQ(r.arms[0].early_stops_right, r.arms[0].early_stops_checked - 1);
+  EXPECT_EQ(r.arms[1].early_stops_right, r.arms[1].early_stops_checked);
+  const int64_t checked = r.arms[0].early_stops_checked;
+  const std::string by_arm = fmt::format("By arm: plain {} of {}, normed", checked - 1, checked);
+  EXPECT_NE(frontier_text(r).find(by_arm), std::string::npos) << frontier_text(r);
   bool said = false;
   for (const std::string& note : r.notes) said = said || note.starts_with("Early stop: of ");
   EXPECT_TRUE(said);
+}
+
+// Nothing is known beyond, and the grid need not grow for it.
+TEST(Analysis, TrialsThatFailedAtHighRatesAreNoBound) {
+  const FrontierResult r =
+      analyse(report_of(spec_of("seeds = 3\n"), [](size_t arm, double v, int64_t seed) {
+        SimulatedEnd e = two_arms(arm, v, seed);
+        e.fails = arm == 1 && v > kSecond / 1.6;
+        return e;
+      }));
+  const ArmResult& a = r.arms[1];
+  EXPECT_EQ(a.training_frontier.censored, "right");
+  const double last = a.rates.back().rate;
+  EXPECT_TRUE(has_note(r, fmt::format("normed never fails up to optim.lr = {}; all trials at {} "
+                                      "failed by themselves: stable at least so far.",
+                                      plain(last), fmt::format("{:.4g}", 1.5 * last))))
+      << fmt::format("{}", fmt::join(r.notes, "\n"));
 }
 
 TEST(Analysis, TrialsThatFailedAreSaid) {
@@ -364,42 +393,64 @@ TEST(Analysis, GrowthOfNorms) {
   EXPECT_GT(*a.update_ratio, kFirst / 1.5);
 }
 
-TEST(FrontierValueOf, WithoutAFitTheSeedsTogetherSayIt) {
+TEST(TrainingValue, WithoutAFitTheSeedsTogetherSayIt) {
   Estimate none;
   none.value = none.standard_error = std::nan("");
   const double infinity = INFINITY;
-  FrontierValue v = frontier_value(none, {0, -1, std::log(2), std::log(8)}, 1);
+  FrontierValue v = training_value(none, {0, -1, std::log(2), std::log(8)}, 1);
   EXPECT_NEAR(v.value.value(), 4, 1e-12);
   EXPECT_EQ(v.censored, "");
-  v = frontier_value(none, {0, -1, std::log(2), infinity}, 1);
+  v = training_value(none, {0, -1, std::log(2), infinity}, 1);
   EXPECT_NEAR(v.value.value(), 2, 1e-12);
   EXPECT_EQ(v.censored, "right");
-  v = frontier_value(none, {0, -1, -infinity, std::log(3)}, 1);
+  v = training_value(none, {0, -1, -infinity, std::log(3)}, 1);
   EXPECT_NEAR(v.value.value(), 3, 1e-12);
   EXPECT_EQ(v.censored, "left");
-  v = frontier_value(none, {0, -1, -std::log(2), infinity}, -1);
+  v = training_value(none, {0, -1, -std::log(2), infinity}, -1);
   EXPECT_NEAR(v.value.value(), 2, 1e-12);
   EXPECT_EQ(v.censored, "left");
   EXPECT_FALSE(v.low || v.high);
 }
 
 // One seed fails at the best rate or never fails, the others cross: no bound holds for all.
-TEST(FrontierValueOf, ABoundOfSomeSeedsIsNone) {
+TEST(TrainingValue, ABoundOfSomeSeedsIsNone) {
   Estimate left;
   left.value = std::log(2);
   left.censored = Censored::kLeft;
-  FrontierValue v = frontier_value(left, {0, -1, std::log(3), std::log(3)}, 1);
+  FrontierValue v = training_value(left, {0, -1, std::log(3), std::log(3)}, 1);
   EXPECT_NEAR(v.value.value(), 3, 1e-12);
   EXPECT_EQ(v.censored, "");
   EXPECT_TRUE(v.ill_determined);
   Estimate right = left;
   right.censored = Censored::kRight;
-  v = frontier_value(right, {0, -1, std::log(2), std::log(8)}, 1);
+  v = training_value(right, {0, -1, std::log(2), std::log(8)}, 1);
   EXPECT_NEAR(v.value.value(), 4, 1e-12);
   EXPECT_TRUE(v.ill_determined);
-  v = frontier_value(right, {0, -1, std::log(2), INFINITY}, 1);
+  v = training_value(right, {0, -1, std::log(2), INFINITY}, 1);
   EXPECT_EQ(v.censored, "right");
   EXPECT_FALSE(v.ill_determined);
+}
+
+TEST(DivergenceValue, IsWhatWasSeenOfAllSeeds) {
+  FrontierValue v = divergence_value({0, -1, std::log(0.02), std::log(0.045)}, 1);
+  EXPECT_EQ(v.low, 0.02);
+  EXPECT_EQ(v.high, 0.045);
+  EXPECT_NEAR(v.value.value(), 0.03, 1e-12);
+  EXPECT_EQ(v.censored, "");
+  v = divergence_value({0, -1, std::log(0.02), INFINITY}, 1);
+  EXPECT_EQ(v.value, 0.02);
+  EXPECT_EQ(v.low, 0.02);
+  EXPECT_FALSE(v.high);
+  EXPECT_EQ(v.censored, "right");
+  v = divergence_value({0, -1, -INFINITY, std::log(0.02)}, 1);
+  EXPECT_EQ(v.value, 0.02);
+  EXPECT_FALSE(v.low);
+  EXPECT_EQ(v.censored, "left");
+  // Small values fail: all pass down to 40, one fails at 10.
+  v = divergence_value({0, -1, -std::log(40), -std::log(10)}, -1);
+  EXPECT_EQ(v.low, 10);
+  EXPECT_EQ(v.high, 40);
+  EXPECT_NEAR(v.value.value(), 20, 1e-9);
 }
 
 std::vector<std::string> keys_of(const Json& object) {
@@ -439,11 +490,27 @@ TEST(FrontierJson, KeysInTheirOrder) {
                                                   "failed",
                                                   "seconds"}));
   const Json& arm = j.at("arms").as_array()[0];
-  EXPECT_EQ(keys_of(arm), (std::vector<std::string>{
-                              "name", "best_lr", "best_loss", "training_frontier",
-                              "divergence_frontier", "headroom", "seeds", "sets", "update_ratio",
-                              "step_seconds", "peak_bytes", "sensitivity", "logit_rms",
-                              "branch_rms", "published", "rates", "trials", "healthy", "failing"}));
+  EXPECT_EQ(keys_of(arm), (std::vector<std::string>{"name",
+                                                    "best_lr",
+                                                    "best_loss",
+                                                    "training_frontier",
+                                                    "divergence_frontier",
+                                                    "headroom",
+                                                    "seeds",
+                                                    "sets",
+                                                    "update_ratio",
+                                                    "step_seconds",
+                                                    "peak_bytes",
+                                                    "sensitivity",
+                                                    "logit_rms",
+                                                    "branch_rms",
+                                                    "published",
+                                                    "early_stops_checked",
+                                                    "early_stops_right",
+                                                    "rates",
+                                                    "trials",
+                                                    "healthy",
+                                                    "failing"}));
   EXPECT_EQ(keys_of(arm.at("training_frontier")),
             (std::vector<std::string>{"value", "low", "high", "censored", "ill_determined"}));
   EXPECT_TRUE(arm.at("training_frontier").at("censored").is_null());

@@ -117,6 +117,27 @@ TEST(Search, NeverMoreThanMaxRates) {
   EXPECT_EQ(s.grid.back(), 0.27) << "only one value below the best is needed";
 }
 
+TEST(Search, RefinesWithBothRatesOrNone) {
+  SimulatedTrials source([](size_t, double v, int64_t) { return known_frontier(v, 0.01, 0.05); });
+  SearchOptions o = options(1);
+  const auto rates = std::ssize(search_frontiers(o, source).grid);
+  o.max_rates = rates + 1;
+  EXPECT_TRUE(values_of_arm(search_frontiers(o, source), 0, true).empty());
+  o.max_rates = rates + 2;
+  EXPECT_EQ(values_of_arm(search_frontiers(o, source), 0, true).size(), 2u);
+}
+
+TEST(Search, DoesNotGrowWhereTrialsFailByThemselves) {
+  SimulatedTrials source([](size_t, double v, int64_t) {
+    SimulatedEnd e = known_frontier(v, 0.01, 10);
+    e.fails = v > 0.05 || v < 0.005;
+    return e;
+  });
+  const Searched s = search_frontiers(options(1), source);
+  EXPECT_EQ(s.grid.back(), 0.05063) << "one beyond the last with a result";
+  EXPECT_EQ(s.failing_side, GridEnd::kSatisfied);
+}
+
 TEST(Search, WithRoomForOneTheSideThatMoreArmsWait) {
   // Two arms want to go down, one up.
   SimulatedTrials source([](size_t arm, double v, int64_t) {

@@ -34,7 +34,7 @@ function ladderFigure() {
     return [arm.name, measureOf(name), f.value, f.low, f.high, f.censored || "", f.ill_determined ? "yes" : "no", arm.published ?? null];
   }));
   return {
-    id: "ladder", title: "The ladder", unit: `${R.key}, with ${percent(R.level)} intervals`, wide: true,
+    id: "ladder", title: "The ladder", unit: `${R.key}; training with ${percent(R.level)} intervals, divergence from the last that passes to the first that fails`, wide: true,
     minWidth: 760, rows,
     head: ["recipe", "frontier", "value", "low", "high", "censored", "ill-determined", R.published_label || "published"],
     draw: () => {

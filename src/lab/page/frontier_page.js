@@ -42,7 +42,7 @@ function frontierCell(f) {
 function answer() {
   if (arms.length === 0) return none("answer", "No recipe has been measured.");
   const interval = ` (${percent(R.level)} interval)`;
-  const head = [{ text: "Recipe" }, { text: `Trains ${R.above ? "up" : "down"} to: training frontier${interval}` }, { text: `Is lost from: divergence frontier${interval}` },
+  const head = [{ text: "Recipe" }, { text: `Trains ${R.above ? "up" : "down"} to: training frontier${interval}` }, { text: "Is lost from: divergence frontier (last that passes to first that fails)" },
     { text: "Best rate", num: true }, { text: "Headroom", num: true }, { text: "Loss at best rate", num: true }];
   const rows = arms.map((arm) => el("tr", {}, el("th", { scope: "row" }, arm.name),
     frontierCell(arm.training_frontier), frontierCell(arm.divergence_frontier),
@@ -204,6 +204,7 @@ function trials() {
 
 function ruleText() {
   const r = R.rule;
+  const checked = arms.filter((a) => a.early_stops_checked > 0);
   return [
     `Diverged: a loss that is not finite; or, after warm-up and one window, the mean of the last window above H1, and ${percent(r.rise_above)} above its lowest, in at least ${percent(r.share_above)} of the remaining steps; ` +
       `or that mean more than ${r.margin} (H1 − m) above its own earlier minimum m for ${percent(r.recovery_share)} of the run on end.`,
@@ -213,6 +214,7 @@ function ruleText() {
     `An order is claimed only where it holds with the margins ${r.narrow_margin} and ${r.wide_margin} as well.`,
     `Early stop, by loss alone and the same for all recipes: diverged as above, or that mean above ${r.stop_factor} times the first loss. ` +
       (known(R.early_stop_agreement) ? `Within a factor 1.5 of the frontier it agrees with full runs in ${percent(R.early_stop_agreement)}` : "Its agreement with full runs was not measured") +
+      (checked.length ? ` (${checked.map((a) => `${a.name} ${a.early_stops_right} of ${a.early_stops_checked}`).join(", ")})` : "") +
       (known(R.early_stop_saving) ? `; it saved ${percent(R.early_stop_saving)} of the steps.` : "."),
     "Training frontier: the first crossing of that bound beyond the best rate, interpolated in log rate. Divergence frontier: between the last rate before which all seeds pass and the first that diverges. " +
       `Grid ratio ${keel.number(R.ratio)}; ${percent(R.level)} intervals by a two-way model in log rate with the seed as block. Ill-determined: a standard error above a factor 1.5.`,

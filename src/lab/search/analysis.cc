@@ -28,6 +28,32 @@ double mean(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
+// Of the key, from the logarithm that stands for it; a value that was run is that very value again.
+double shown_value(double log_value, double direction) {
+  return std::strtod(fmt::format("{:.12g}", std::exp(direction * log_value)).c_str(), nullptr);
+}
+
+FrontierValue value_of(double log_value, Censored censored, double direction) {
+  FrontierValue v;
+  v.value = shown_value(log_value, direction);
+  if (censored == Censored::kRight) v.censored = direction > 0 ? "right" : "left";
+  if (censored == Censored::kLeft) v.censored = direction > 0 ? "left" : "right";
+  return v;
+}
+
+// A bound, or the middle of an interval.
+FrontierValue value_of(const Observation& o, double direction) {
+  if (std::isinf(o.high)) return value_of(o.low, Censored::kRight, direction);
+  if (std::isinf(o.low)) return value_of(o.high, Censored::kLeft, direction);
+  return value_of((o.low + o.high) / 2, Censored::kNone, direction);
+}
+
+void set_ends(FrontierValue& v, double log_low, double log_high, double direction) {
+  if (std::isfinite(log_low)) v.low = shown_value(log_low, direction);
+  if (std::isfinite(log_high)) v.high = shown_value(log_high, direction);
+  if (direction < 0) std::swap(v.low, v.high);
+}
+
 // What one arm of the file comes to.
 class ArmAnalysis {
  public:
@@ -84,8 +110,8 @@ class ArmAnalysis {
 
   void add_frontiers(const ArmFrontier& f, const ArmOutcomes& all) {
     const double direction = spec_.direction();
-    result_.training_frontier = frontier_value(f.training, f.training_of_mean, direction);
-    result_.divergence_frontier = frontier_value(f.divergence, f.divergence_of_all, direction);
+    result_.training_frontier = training_value(f.training, f.training_of_mean, direction);
+    result_.divergence_frontier = divergence_value(f.divergence_of_all, direction);
     const bool below_grid = !all.trains_somewhere();
     if (below_grid || !result_.best_lr || !result_.training_frontier.value) return;
     const double factor = *result_.training_frontier.value / *result_.best_lr;
@@ -205,7 +231,7 @@ std::vector<std::string> ranking(const SearchReport& report, const LabelledArms&
   std::vector<std::pair<double, std::string>> order;
   for (size_t i = 0; i < labelled.arms.size(); ++i) {
     const ArmFrontier& f = labelled.frontiers->arms[i];
-    const double value = frontier_value(f.training, f.training_of_mean, 1).value.value_or(0);
+    const double value = training_value(f.training, f.training_of_mean, 1).value.value_or(0);
     order.emplace_back(value, report.spec.arms[labelled.arms[i]].name);
   }
   std::stable_sort(order.begin(), order.end(),
@@ -216,38 +242,44 @@ std::vector<std::string> ranking(const SearchReport& report, const LabelledArms&
   return names;
 }
 
+// How the runs that were stopped near a frontier went on, arm by arm.
+void check_early_stops(const SearchReport& report, FrontierResult& result) {
+  for (const Searched& searched : report.tables) {
+    for (const SearchedTrial& t : searched.twins) {
+      if (!t.row.result) continue;
+      ArmResult& a = result.arms[t.arm];
+      ++a.early_stops_checked;
+      // The stopped run is labelled diverged under every labelling.
+      a.early_stops_right += t.diverged[static_cast<size_t>(Labelling::kStated)] ? 1 : 0;
+    }
+  }
+  double checked = 0, right = 0;
+  constexpr double kLeastAgreement = 0.98;
+  for (const ArmResult& a : result.arms) {
+    checked += static_cast<double>(a.early_stops_checked);
+    right += static_cast<double>(a.early_stops_right);
+    const double least = kLeastAgreement * static_cast<double>(a.early_stops_checked);
+    if (static_cast<double>(a.early_stops_right) >= least) continue;
+    result.notes.push_back(fmt::format(
+        "Early stop: of {} runs of {} that were stopped near the frontier {} would not have "
+        "diverged by their end.",
+        a.early_stops_checked, a.name, a.early_stops_checked - a.early_stops_right));
+  }
+  if (checked > 0) result.early_stop_agreement = right / checked;
+}
+
 void add_early_stop(const SearchReport& report, FrontierResult& result) {
-  double done = 0, planned = 0, agree = 0, twins = 0;
-  std::map<size_t, std::pair<int64_t, int64_t>> by_arm;  // agree, twins
+  double done = 0, planned = 0;
   for (const Searched& searched : report.tables) {
     for (const SearchedTrial& t : searched.trials) {
       if (!t.row.result) continue;
       done += static_cast<double>(t.row.result->losses.size());
       planned += static_cast<double>(t.row.result->steps);
     }
-    for (const SearchedTrial& t : searched.twins) {
-      if (!t.row.result) continue;
-      // The stopped run is labelled diverged under every labelling.
-      const bool same = t.diverged[static_cast<size_t>(Labelling::kStated)];
-      agree += same ? 1 : 0;
-      ++twins;
-      by_arm[t.arm].first += same ? 1 : 0;
-      ++by_arm[t.arm].second;
-    }
   }
   if (!report.spec.early_stop || planned == 0) return;
   result.early_stop_saving = 1 - done / planned;
-  if (twins > 0) result.early_stop_agreement = agree / twins;
-  constexpr double kLeastAgreement = 0.98;
-  for (const auto& [arm, counts] : by_arm) {
-    if (static_cast<double>(counts.first) >= kLeastAgreement * static_cast<double>(counts.second)) {
-      continue;
-    }
-    result.notes.push_back(fmt::format(
-        "Early stop: of {} runs of {} that were stopped near the frontier {} would not have "
-        "diverged by their end.",
-        counts.second, report.spec.arms[arm].name, counts.second - counts.first));
-  }
+  check_early_stops(report, result);
 }
 
 void check_regime(const SearchReport& report, FrontierResult& result) {
@@ -303,11 +335,40 @@ bool fails_in_some(const ArmResult& a, bool up) {
   });
 }
 
+// The nearest value beyond those with a result at which trials of the arm failed by themselves.
+std::optional<double> failed_beyond(const Searched& searched, size_t arm, const ArmResult& a,
+                                    bool up) {
+  std::optional<double> nearest;
+  for (const SearchedTrial& t : searched.trials) {
+    const bool beyond = up ? t.value > a.rates.back().rate : t.value < a.rates.front().rate;
+    if (t.arm != arm || t.row.result || !beyond) continue;
+    if (!nearest || (up ? t.value < *nearest : t.value > *nearest)) nearest = t.value;
+  }
+  return nearest;
+}
+
+// Of an arm whose frontier is beyond what was tried.
+std::string unbounded_note(const FrontierSpec& spec, const Searched& searched, size_t arm,
+                           const ArmResult& a) {
+  const bool up = spec.direction() > 0;
+  const bool some_fail = fails_in_some(a, up);
+  const std::optional<double> failed = failed_beyond(searched, arm, a, up);
+  const std::string end =
+      failed ? fmt::format("all trials at {} failed by themselves", plain(*failed))
+             : fmt::format("the grid ended by {}", why(searched.failing_side, spec));
+  return fmt::format(
+      "{} {} up to {} = {}; {}: {}.", a.name,
+      some_fail ? "fails with too few seeds to say where" : "never fails", spec.key,
+      plain(up ? a.rates.back().rate : a.rates.front().rate), end,
+      some_fail ? "the bound is that of those that train" : "stable at least so far");
+}
+
 // What is to be said of each arm in plain words.
 void add_arm_notes(const SearchReport& report, const Searched& searched, FrontierResult& result) {
   const FrontierSpec& spec = report.spec;
   const bool up = spec.direction() > 0;
-  for (const ArmResult& a : result.arms) {
+  for (size_t arm = 0; arm < result.arms.size(); ++arm) {
+    const ArmResult& a = result.arms[arm];
     const FrontierValue& f = a.training_frontier;
     if (a.seeds == 0) {
       result.notes.push_back(a.name + ": no trial has a result.");
@@ -319,12 +380,7 @@ void add_arm_notes(const SearchReport& report, const Searched& searched, Frontie
           spec.key, plain(a.rates.front().rate), plain(a.rates.back().rate), up ? "below" : "above",
           plain(up ? a.rates.front().rate : a.rates.back().rate)));
     } else if (f.censored == (up ? "right" : "left")) {
-      result.notes.push_back(fmt::format(
-          "{} {} up to {} = {}, where the grid ended by {}: {}.", a.name,
-          fails_in_some(a, up) ? "fails with too few seeds to say where" : "never fails", spec.key,
-          plain(up ? a.rates.back().rate : a.rates.front().rate), why(searched.failing_side, spec),
-          fails_in_some(a, up) ? "the bound is that of those that train"
-                               : "stable at least so far"));
+      result.notes.push_back(unbounded_note(spec, searched, arm, a));
     } else if (f.ill_determined) {
       result.notes.push_back(a.name +
                              ": the training frontier is ill-determined, its standard error is "
@@ -427,38 +483,29 @@ LabelledArms label_arms(const SearchReport& report, const Searched& searched, La
   return out;
 }
 
-FrontierValue frontier_value(const Estimate& estimate, const Observation& of_all,
+FrontierValue training_value(const Estimate& estimate, const Observation& of_mean,
                              double direction) {
-  FrontierValue v;
-  double log_value = estimate.value;
-  Censored censored = estimate.censored;
   // A bound is one of all seeds. Where too few are exact for a fit, the model gives that of the
   // others.
-  const bool of_some = (censored == Censored::kRight && !std::isinf(of_all.high)) ||
-                       (censored == Censored::kLeft && !std::isinf(of_all.low));
-  if (std::isnan(log_value) || of_some) {
+  const bool of_some = (estimate.censored == Censored::kRight && !std::isinf(of_mean.high)) ||
+                       (estimate.censored == Censored::kLeft && !std::isinf(of_mean.low));
+  // Too little for the model: what the mean of the seeds says.
+  if (std::isnan(estimate.value) || of_some) {
+    FrontierValue v = value_of(of_mean, direction);
     v.ill_determined = of_some;
-    // Too little for the model: what the mean of the seeds, or all of them, say.
-    censored = std::isinf(of_all.high)  ? Censored::kRight
-               : std::isinf(of_all.low) ? Censored::kLeft
-                                        : Censored::kNone;
-    log_value = censored == Censored::kRight  ? of_all.low
-                : censored == Censored::kLeft ? of_all.high
-                                              : (of_all.low + of_all.high) / 2;
+    return v;
   }
-  // So that a bound is the very value that was run.
-  const std::string rounded = fmt::format("{:.12g}", std::exp(direction * log_value));
-  v.value = std::strtod(rounded.c_str(), nullptr);
+  FrontierValue v = value_of(estimate.value, estimate.censored, direction);
   if (estimate.interval) {
-    if (std::isfinite(estimate.interval->low)) v.low = std::exp(direction * estimate.interval->low);
-    if (std::isfinite(estimate.interval->high)) {
-      v.high = std::exp(direction * estimate.interval->high);
-    }
-    v.ill_determined = v.ill_determined || ill_determined(estimate);
+    set_ends(v, estimate.interval->low, estimate.interval->high, direction);
+    v.ill_determined = ill_determined(estimate);
   }
-  if (direction < 0) std::swap(v.low, v.high);
-  if (censored == Censored::kRight) v.censored = direction > 0 ? "right" : "left";
-  if (censored == Censored::kLeft) v.censored = direction > 0 ? "left" : "right";
+  return v;
+}
+
+FrontierValue divergence_value(const Observation& of_all, double direction) {
+  FrontierValue v = value_of(of_all, direction);
+  set_ends(v, of_all.low, of_all.high, direction);
   return v;
 }
 

@@ -48,7 +48,11 @@ struct LabelledArms {
 };
 LabelledArms label_arms(const SearchReport& report, const Searched& searched, Labelling labelling);
 
-FrontierValue frontier_value(const Estimate& estimate, const Observation& of_all, double direction);
+// A training frontier, from the model's estimate and the crossing of the mean over seeds.
+FrontierValue training_value(const Estimate& estimate, const Observation& of_mean,
+                             double direction);
+// A divergence frontier, from the bounds of all seeds together.
+FrontierValue divergence_value(const Observation& of_all, double direction);
 
 // One for each contrast and measure, measure by measure: a family of its own each.
 std::vector<ContrastResult> judge_all_contrasts(const SearchReport& report,

@@ -62,8 +62,8 @@ void add_axis(const SearchReport& report, FrontierResult& result) {
       const ArmFrontier& f = m.labelled.frontiers->arms[*place];
       result.axis_points.push_back(
           {spec.arms[arm].name, m.at,
-           frontier_value(f.training, f.training_of_mean, spec.direction()),
-           frontier_value(f.divergence, f.divergence_of_all, spec.direction())});
+           training_value(f.training, f.training_of_mean, spec.direction()),
+           divergence_value(f.divergence_of_all, spec.direction())});
     }
     for (const char* measure : {"training_frontier", "divergence_frontier"}) {
       if (const auto trend = trend_of(report, arm, measure, all)) {

@@ -99,6 +99,8 @@ Json to_json(const ArmResult& a) {
       .append("logit_rms", maybe(a.logit_rms))
       .append("branch_rms", maybe(a.branch_rms))
       .append("published", maybe(a.published))
+      .append("early_stops_checked", a.early_stops_checked)
+      .append("early_stops_right", a.early_stops_right)
       .append("rates", list(a.rates))
       .append("trials", list(a.trials))
       .append("healthy", a.healthy ? to_json(*a.healthy) : Json())

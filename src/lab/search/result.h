@@ -15,9 +15,11 @@
 
 namespace keel {
 
+// A training frontier is an estimate with its interval. A divergence frontier is what was seen: the
+// last value below which every seed passes, the first that fails, and their geometric mean.
 struct FrontierValue {
   std::optional<double> value;      // the bound itself where censored
-  std::optional<double> low, high;  // 95 % interval; open ends are absent
+  std::optional<double> low, high;  // open ends are absent
   std::string censored;             // "right", "left" or empty
   bool ill_determined = false;      // standard error above a factor 1.5
 };
@@ -63,6 +65,9 @@ struct ArmResult {
   std::optional<double> sensitivity;               // to the rate, mean over seeds
   std::optional<double> logit_rms, branch_rms;     // at initialisation
   std::optional<double> published;                 // a value that the file gives, its unit too
+  // Trials stopped within a factor 1.5 of the frontier that were run to their end as well, and how
+  // many of them were lost by then.
+  int64_t early_stops_checked = 0, early_stops_right = 0;
   std::vector<ArmRate> rates;
   std::vector<ArmTrial> trials;
   std::optional<GrowthRun> healthy, failing;

@@ -125,17 +125,26 @@ class Search {
     return table.labelled(o_.rule, Labelling::kWide).fails_somewhere();
   }
 
+  // Whether every trial of the arm at the grid's end failed by itself: further out they would too.
+  bool nothing_at_end(size_t arm, bool above) const {
+    const double end = above ? grid_.values().back() : grid_.values().front();
+    return std::none_of(out_.trials.begin(), out_.trials.end(), [&](const SearchedTrial& t) {
+      return t.arm == arm && t.value == end && t.row.result;
+    });
+  }
+
   // The values that are to be run next; none where the grid is as it shall be.
   std::vector<double> grow() {
+    const bool up = o_.direction > 0;
     int64_t failing = 0, other = 0;
     for (size_t arm = 0; arm < o_.arms; ++arm) {
       const std::optional<ArmOutcomes> o = outcomes(arm);
       if (!o) continue;
       const bool best_is_last = o->best_rate() + 1 == o->log_rates().size();
-      failing += best_is_last || !fails_under_all(arm) ? 1 : 0;
-      other += o->best_rate() == 0 ? 1 : 0;
+      const bool wants_failure = best_is_last || !fails_under_all(arm);
+      failing += wants_failure && !nothing_at_end(arm, up) ? 1 : 0;
+      other += o->best_rate() == 0 && !nothing_at_end(arm, !up) ? 1 : 0;
     }
-    const bool up = o_.direction > 0;
     int64_t room = o_.max_rates - std::ssize(grid_.values());
     out_.failing_side = end_of(failing, up, room);
     out_.other_side = end_of(other, !up, room);
@@ -158,18 +167,18 @@ class Search {
     return room > 0 ? GridEnd::kSatisfied : GridEnd::kMaxRates;
   }
 
+  // With both rates or none: one alone would pull the crossing to its side.
   void refine() {
+    if (o_.max_rates - std::ssize(grid_.values()) < 2) return;
     std::vector<SearchedTrial> trials;
     for (size_t arm = 0; arm < o_.arms; ++arm) {
       const std::optional<ArmOutcomes> o = outcomes(arm);
       if (!o) continue;
-      int64_t room = o_.max_rates - std::ssize(grid_.values());
       std::set<double> taken;
       for (const double log_rate : refining_rates(*o)) {
         const double v = grid_.rounded(std::exp(o_.direction * log_rate));
-        if (room == 0 || grid_.has(v) || !grid_.allowed(v) || !taken.insert(v).second) continue;
+        if (grid_.has(v) || !grid_.allowed(v) || !taken.insert(v).second) continue;
         add(trials, arm, v, true);
-        --room;
       }
     }
     if (!trials.empty()) done(trials, o_.early_stop);

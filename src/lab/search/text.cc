@@ -75,8 +75,15 @@ Row arm_row(const ArmResult& a, bool above) {
 
 Row arm_header(const FrontierResult& r) {
   const std::string share = fmt::format("{:g} %", 100 * r.level);
-  return {"arm",    "loss", "best",  "trains up to [" + share + "]", "diverges", "headroom",
-          "update", "step", "memory"};
+  return {"arm",
+          "loss",
+          "best",
+          "trains up to [" + share + "]",
+          "diverges [passes, fails]",
+          "headroom",
+          "update",
+          "step",
+          "memory"};
 }
 
 Row contrast_row(const ContrastResult& c) {
@@ -162,7 +169,15 @@ std::string early_stop_text(const FrontierResult& r) {
     text += fmt::format("; of stopped runs near a frontier {:.0f} % diverge when run to their end",
                         100 * *r.early_stop_agreement);
   }
-  return text + ".";
+  text += ".";
+  std::vector<std::string> by_arm;
+  for (const ArmResult& a : r.arms) {
+    if (a.early_stops_checked == 0) continue;
+    by_arm.push_back(
+        fmt::format("{} {} of {}", a.name, a.early_stops_right, a.early_stops_checked));
+  }
+  if (!by_arm.empty()) text += fmt::format(" By arm: {}.", fmt::join(by_arm, ", "));
+  return text;
 }
 
 std::string rule_text(const FrontierResult& r) {
@@ -293,6 +308,7 @@ std::string frontier_markdown(const FrontierResult& r) {
   out += markdown_table(arm_rows(r));
   out +=
       "Loss: of held-out data at the arm's own best value, scored on seeds that did not choose it. "
+      "Diverges: between the last value below which all seeds pass and the first that fails. "
       "Headroom: training frontier over best value. Update: RMS of an update over RMS of the "
       "weights after the warm-up, at the highest value that trains. `>` and `<`: only a bound is "
       "known.\n\n";
