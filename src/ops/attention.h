@@ -12,8 +12,8 @@
 
 namespace keel {
 
-// Scores of a block of queries and keys of one head: s[key * stride + query]. Entries of hidden
-// pairs hold any finite number and are ignored afterwards.
+// Scores of a block of queries and keys of one head: s[key * stride + query], whole vectors of
+// queries. Entries of hidden pairs hold any number and are ignored afterwards.
 struct ScoreTile {
   float* s;
   int64_t stride;
@@ -24,10 +24,11 @@ struct ScoreTile {
 
 // A change of the scores after the scale and before the softmax: s = f(s) in place over a tile that
 // lies in L1, and, where slope is given (backward, laid out as s), slope *= f'(s). A bias leaves
-// the slope alone; -inf hides a pair. Called from many threads; the context must outlive backward.
+// the slope alone. Called from many threads; the context must outlive backward.
 struct ScorePass {
   void (*apply)(const void* context, const ScoreTile& tile, float* slope) = nullptr;
   const void* context = nullptr;
+  bool hides = false;  // may make a score -inf, which hides the pair
 };
 
 // Query i stands at position p = query_offset + i. It sees key j if all of these hold: j <= p

@@ -388,7 +388,7 @@ class Unit {
     const int64_t hd = a_.q.dim(3);
     const bool passes = has_passes(a_.args);
     pack(head_rows<const T>(a_.k, batch_, kv_).from(t.first_key), t.keys, hd, s_.width, 1.0f, s_.k);
-    key_by_query(t, t.whole() || passes, {s_.k, s_.width}, s_.q_columns, hd, s_.weights);
+    key_by_query(t, t.whole(), {s_.k, s_.width}, s_.q_columns, hd, s_.weights);
     key_by_query(t, t.whole(), values(t), s_.dy_columns, hd, s_.gradients);
     if (a_.args.distance_key) {
       add_distance_term(a_.args, t, distance_keys(head, t), s_.distance_columns, s_.by_distance,

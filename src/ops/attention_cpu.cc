@@ -318,8 +318,7 @@ class Unit {
   // is done.
   bool score(int64_t i, const Tile& t, Rows<const float> k, bool probe) {
     const bool passes = has_passes(a_.args);
-    key_by_query(t, t.whole() || passes, k, s_.queries + i * s_.width * kTile, a_.q.dim(3),
-                 s_.scores);
+    key_by_query(t, t.whole(), k, s_.queries + i * s_.width * kTile, a_.q.dim(3), s_.scores);
     if (a_.args.distance_key) {
       const Rows<const float> keys =
           distance_rows<T>(a_.args, distances_of(a_.args, t), head_, s_.width, s_.distance_keys);

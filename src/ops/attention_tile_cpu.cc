@@ -188,19 +188,40 @@ void sum_over_queries(const Tile& t, const float* s, const float* b, int64_t wid
   }
 }
 
-void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64_t head, float* s,
-                  float* slope) {
-  if (slope) std::fill(slope, slope + t.keys * kTile, 1.0f);
-  const ScoreTile tile{s,         kTile,       batch, head, args.query_offset + t.first_query,
-                       t.queries, t.first_key, t.keys};
+namespace {
+
+void apply_passes(const AttentionArgs& args, const ScoreTile& tile, float* slope) {
+  const auto each = [&](auto&& f) {
+    for (int64_t k = 0; k < tile.keys; ++k) {
+      for (int64_t i = 0; i < tile.queries; i += kLanes) f(k * kTile + i);
+    }
+  };
+  if (slope) each([&](int64_t i) { store(slope + i, Vec(1.0f)); });
   for (const ScorePass& pass : args.passes) {
     if (!pass.apply) break;
     pass.apply(pass.context, tile, slope);
+    if (!pass.hides) continue;
+    each([&](int64_t i) {
+      const Vec x = load(tile.s + i);
+      store(tile.s + i, select(x < Vec(kHidden), Vec(kHidden), x));  // NaN stays NaN
+    });
   }
-  // A pass may hide a pair by -inf; NaN stays NaN.
-  for (int64_t i = 0; i < t.keys * kTile; i += kLanes) {
-    const Vec x = load(s + i);
-    store(s + i, select(x < Vec(kHidden), Vec(kHidden), x));
+}
+
+}  // namespace
+
+void apply_passes(const AttentionArgs& args, const Tile& t, int64_t batch, int64_t head, float* s,
+                  float* slope) {
+  // Each vector of queries with the keys that it sees; all at once where all see all.
+  const int64_t step = t.whole() ? kVecs : 1;
+  for (int64_t j = 0; j < t.vecs(); j += step) {
+    const int64_t begin = t.begin(j), keys = t.end(j) - begin, at = begin * kTile + j * kLanes;
+    if (keys == 0) continue;
+    const int64_t queries = std::min(step * kLanes, t.queries - j * kLanes);
+    apply_passes(args,
+                 {s + at, kTile, batch, head, args.query_offset + t.first_query + j * kLanes,
+                  queries, t.first_key + begin, keys},
+                 slope ? slope + at : nullptr);
   }
 }
 

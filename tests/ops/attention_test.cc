@@ -280,7 +280,7 @@ TEST(Attention, PassesChangeTheScores) {
 
 TEST(Attention, PassesMayHidePairs) {
   AttentionArgs a = scaled(4);
-  a.passes[0] = {hide_even, nullptr};
+  a.passes[0] = {hide_even, nullptr, true};
   Extras extras;
   extras.score = [](Complex s, int64_t, int64_t, int64_t j) {
     return j % 2 == 0 ? Complex(-INFINITY) : s;
