@@ -82,7 +82,7 @@ ROWS = {
         ("gated_output", "by head", [A + "gate=head"], []),
         ("gated_output", "by element", [A + "gate=element"], []),
         ("sliding_window", "128 of 256", [A + "window=128"], []),
-        ("entropy_regulariser", "", [A + "entropy_weight=0.01", A + "entropy_floor=1"], []),
+        ("entropy_regulariser", "", [A + "entropy_weight=0.01", A + "entropy_floor=0.5"], []),
     ],
     "placement": [
         ("sandwich", "", [PLACE + "kind=sandwich"], []),

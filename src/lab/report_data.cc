@@ -153,8 +153,8 @@ void set_block(Json& out, const RunData& run) {
     RunConfig config;
     load_resolved(file, real_fs().read_file(file, kMaxConfigBytes), {}, config);
     const Diagram block = block_of(config);
-    text = block_text(block, false);
-    svg = block_svg(block, {"The block of " + valid_utf8(run.name), true, true});
+    text = block_text(block);
+    svg = block_svg(block, {"The block of " + valid_utf8(run.name), true});
   } catch (const Error&) {
     text = svg = "";
   }

@@ -66,9 +66,9 @@ struct AttentionArgs {
   float clip_high = 1.0f, clip_low = 0.0f;
   // A term of the loss that keeps weights spread out, returned as Attention::penalty unless
   // entropy_weight is 0: entropy_weight * step->loss_scale (1 without a step) * the sum over rows
-  // (sequence, head, query that sees a key) of max(0, entropy_floor - H), H the entropy in nats of
-  // a row's weights before dropout. With the weights p = softmax(s) its gradient is
-  // dL/ds_j = factor p_j (ln p_j + H) in rows below the floor. Not with a sink or a clip.
+  // (sequence, head, query that sees n > 1 keys) of max(0, entropy_floor - H / ln n), H the entropy
+  // in nats of a row's weights before dropout. With the weights p = softmax(s) its gradient is
+  // dL/ds_j = factor / ln n p_j (ln p_j + H) in rows below the floor. Not with a sink or a clip.
   float entropy_weight = 0.0f, entropy_floor = 0.0f;
   bool clips() const { return clip_high != 1.0f || clip_low != 0.0f; }
 };
@@ -94,8 +94,9 @@ struct AttentionFwd {
   AttentionArgs args;
   Tensor stats;  // f32 [b, heads, query tiles, kStats, or kStatsWithRms where the probe wants it]:
                  // largest |score|, sum of entropies, rows; sum of score^2, pairs; or empty
-  Tensor row_entropy =
-      {};  // f32 [b, heads, tq]: of each row, infinite where no key is visible; or empty
+  // f32 [b, heads, tq]: of each row, over the logarithm of how many keys it sees; infinite where
+  // that is fewer than two; or empty.
+  Tensor row_entropy = {};
 };
 // What entropy_weight says, from the entropies; in a fixed order.
 struct EntropyPenalty {

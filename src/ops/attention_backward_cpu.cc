@@ -41,8 +41,8 @@ struct Scratch {
 };
 
 // Of each query of a tile: lse (0 where no key is visible), and -scale * sum(dy * o). With an
-// entropy penalty of factor g in this row, dot has scale g H in it and pull is scale g ln 2: of the
-// logarithm to base 2 of a weight.
+// entropy penalty of factor g / ln n in this row, dot has scale g H / ln n in it and pull is scale
+// g ln 2 / ln n: of the logarithm to base 2 of a weight.
 struct RowTerms {
   alignas(64) float lse[kTile];
   alignas(64) float dot[kTile];
@@ -310,7 +310,7 @@ class Unit {
     for (int64_t i = 0; i < t.queries; ++i) {
       if (!(entropy[i] < a_.args.entropy_floor)) continue;
       terms_.dot[i] += factor * entropy[i];
-      terms_.pull[i] = factor * kLn2;
+      terms_.pull[i] = factor * kLn2 / std::log(static_cast<float>(t.visible->seen(i)));
     }
   }
 

@@ -390,7 +390,8 @@ class Unit {
       float* to = a_.row_entropy.data<float>() + (batch_ * a_.q.dim(2) + head_) * a_.q.dim(1) +
                   t.first_query;
       for (int64_t r = 0; r < t.queries; ++r) {
-        to[r] = state.sum[r] == 0.0f ? INFINITY : entropy_of(state, r);
+        const int64_t seen = t.visible->seen(r);
+        to[r] = seen < 2 ? INFINITY : entropy_of(state, r) / std::log(static_cast<float>(seen));
       }
     }
     if (!a_.stats) return;

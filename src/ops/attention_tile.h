@@ -72,6 +72,7 @@ struct Visible {
   int64_t vec_lo[kVecs], vec_hi[kVecs];  // seen by at least one query of a vector
   int64_t any_lo, any_hi;                // by at least one query
   int64_t all_lo, all_hi;                // by every query
+  int64_t seen(int64_t query) const { return std::max(0, hi[query] - lo[query]); }
 };
 // Queries beyond `queries` are taken to see what the last one sees.
 Visible visible_keys(const AttentionArgs& args, int64_t batch, int64_t first_query, int64_t queries,

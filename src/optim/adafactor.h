@@ -20,6 +20,7 @@ class Adafactor final : public Optimizer {
     std::string decay = "rate";
     void fields(Fields& f) override;
     bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
+    bool updates_like_adam() const override { return !scale_parameter; }
   };
   // Throws ShapeError, MemoryError.
   Adafactor(const Config& config, const Params& params);

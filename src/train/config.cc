@@ -185,6 +185,13 @@ void RunConfig::validate_mup(Errors& errors) const {
                "muP's rates are those for updates of Adam's size, and sgd's are as large as the "
                "gradients; choose \"adamw\" or another model.init.kind",
                {"model.init.kind"});
+  } else if (optim.kind.kind() == "adafactor" && !options.updates_like_adam()) {
+    errors.add(
+        "optim.scale_parameter",
+        "muP's rates are those for updates of Adam's size, and these go with the size of the "
+        "weights, which falls with the width already; set it to false or choose another "
+        "model.init.kind",
+        {"model.init.kind", "optim.kind"});
   } else if (!options.updates_like_adam()) {
     errors.add("optim.scale",
                "muP's rates are those for updates of Adam's size, and \"original\" fits updates to "
@@ -208,6 +215,13 @@ void RunConfig::validate_qk_clip(Errors& errors) const {
                "QK-norm undoes what QK-clip does to the weights; set optim.qk_clip.tau = 0 or "
                "model.attention.qk_norm.kind = \"none\"",
                {"model.attention.kind", "model.attention.qk_norm.kind"});
+  }
+  if (optim.qk_clip.tau > 0 && model.position.kind() == "transformer_xl") {
+    errors.add("optim.qk_clip.tau",
+               "QK-clip scales the projections of queries and keys, and model.position.kind = "
+               "\"transformer_xl\" has terms of the scores that come from neither; set "
+               "optim.qk_clip.tau = 0 or another model.position.kind",
+               {"model.position.kind"});
   }
 }
 

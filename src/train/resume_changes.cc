@@ -54,9 +54,11 @@ std::string line(const Difference& d) {
   return fmt::format("{} = {} (was {})", d.key, shown(d.b), shown(d.a));
 }
 
-// Keys by which tensors of the same names and shapes stand for other weights.
+// Keys by which tensors of the same names and shapes stand for something else. SGD's momentum is a
+// sum of gradients, that of the others a mean of gradients or of updates.
 bool reinterprets(const Difference& d) {
   if (d.a.empty() || d.b.empty()) return false;
+  if (d.key == "optim.kind" && (d.a == "\"sgd\"" || d.b == "\"sgd\"")) return true;
   return d.key.ends_with(".zero_centred") || d.key == "model.position.layout" ||
          d.key == "model.heads";
 }
@@ -96,7 +98,7 @@ std::vector<std::string> accept_changes(const RunConfig& then, const RunConfig& 
   if (!model.empty()) refuse(checkpoint, model, changed, of_the_model);
   for (const Difference& d : changed) {
     if (!reinterprets(d)) continue;
-    refuse(checkpoint, "the same numbers would stand for other weights", changed, reinterprets);
+    refuse(checkpoint, "the same numbers would stand for something else", changed, reinterprets);
   }
   const std::string state = missing(of_state(before), of_state(after));
   if (!state.empty()) {

@@ -318,12 +318,12 @@ TEST_F(BadInput, ResumeUnderAChangedTechnique) {
                                 "model.dim = 64 (was 32)\n");
   refused({"model.norm.gain=false"}, "its blocks.0.attention_norm.gain would have no place" +
                                          leave + "model.norm.gain = false (was true)\n");
-  refused({"model.norm.zero_centred=true"}, "the same numbers would stand for other weights" +
+  refused({"model.norm.zero_centred=true"}, "the same numbers would stand for something else" +
                                                 leave +
                                                 "model.norm.zero_centred = true (was false)\n");
-  refused({"model.position.layout=interleaved"}, "the same numbers would stand for other weights");
+  refused({"model.position.layout=interleaved"}, "the same numbers would stand for something else");
   refused({"model.heads=4"},
-          "the same numbers would stand for other weights" + leave + "model.heads = 4 (was 2)\n");
+          "the same numbers would stand for something else" + leave + "model.heads = 4 (was 2)\n");
   refused({"method=qk_norm_cap"}, leave +
                                       "method = \"qk_norm_cap\" (was \"none\")\n  "
                                       "model.norm.kind = \"layer\" (was \"rms\")\n");

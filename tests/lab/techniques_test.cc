@@ -146,7 +146,8 @@ TEST(Techniques, ADrawingMarksWhereTheTechniqueSits) {
         key.starts_with("model.norm.kind") || key.starts_with("model.residual") ||
         key.starts_with("optim.") || key.starts_with("clip.") || key.starts_with("model.ffn")) {
       const bool plain = t.name == "unnormed";  // nothing is there to be marked
-      EXPECT_EQ(block_text(block_with(t), true).find("[*") == std::string::npos, plain) << t.name;
+      EXPECT_EQ(block_text(only_marked(block_with(t))).find("[*") == std::string::npos, plain)
+          << t.name;
     }
   }
 }
@@ -157,7 +158,7 @@ TEST(Techniques, DrawingOfSandwichWithLayerScale) {
   c.model.residual.select("layer_scale");
   Diagram d = block_of(c);
   mark(d, {"model.residual.kind"});
-  EXPECT_EQ(block_text(d, true),
+  EXPECT_EQ(block_text(only_marked(d)),
             "    x\n"
             "    |\n"
             "    +--> [norm: rms] --> [attention] --> [norm: rms] --> [*x lambda*] --+\n"
@@ -174,7 +175,7 @@ TEST(Techniques, DrawingOfSandwichWithLayerScale) {
 TEST(Techniques, DrawingOfDeepNormAndParallel) {
   RunConfig c;
   c.model.placement.select("deepnorm");
-  const std::string deep = block_text(block_of(c), false);
+  const std::string deep = block_text(block_of(c));
   EXPECT_NE(deep.find("    +--> [attention] --+\n"
                       "  [x alpha]            |\n"
                       "    |                  |\n"
@@ -184,7 +185,7 @@ TEST(Techniques, DrawingOfDeepNormAndParallel) {
             std::string::npos)
       << deep;
   c.model.placement.select("parallel");
-  const std::string parallel = block_text(block_of(c), false);
+  const std::string parallel = block_text(block_of(c));
   EXPECT_NE(parallel.find("    +--> [norm: rms] --+--> [attention] -----+\n"
                           "    |                  +--> [feed-forward] --+\n"
                           "    |                                        |\n"
@@ -198,7 +199,7 @@ TEST(Techniques, EveryPlacementIsDrawnOtherwise) {
   for (const std::string& kind : placements().names()) {
     RunConfig c;
     c.model.placement.select(kind);
-    EXPECT_TRUE(drawings.insert(block_text(block_of(c), false)).second) << kind;
+    EXPECT_TRUE(drawings.insert(block_text(block_of(c))).second) << kind;
   }
 }
 
@@ -318,7 +319,7 @@ TEST(Techniques, DrawingsAreWellFormedAndInsideTheirFrame) {
   EXPECT_NE(ill_formed("<a x=\"1\" x=\"2\"/>"), "");
   for (const Technique& t : all_techniques()) {
     for (const bool of_page : {false, true}) {
-      const std::string svg = block_svg(block_with(t), {"<&\"'", true, of_page});
+      const std::string svg = block_svg(block_with(t), {"<&\"'", of_page});
       EXPECT_EQ(ill_formed(svg), "") << t.name;
       EXPECT_EQ(svg.find(" id="), svg.npos);
       const double width = number_in(svg, "width"), height = number_in(svg, "height");
@@ -336,7 +337,7 @@ TEST(Techniques, DrawingsAreWellFormedAndInsideTheirFrame) {
 // Every part of the text is in the picture of a report, and its style is the page's.
 TEST(Techniques, AReportsPictureHasThePartsOfItsText) {
   const Diagram d = block_of(config_with(find_technique("sandwich")));
-  const std::string svg = block_svg(d, {"run", true, true});
+  const std::string svg = block_svg(d, {"run", true});
   for (const BlockChain& c :
        {d.input, d.attention, d.ffn, d.output, d.update, d.joins[0].branches[0]}) {
     for (const BlockPart& p : c) EXPECT_NE(svg.find(">" + p.text + "<"), svg.npos) << p.text;
@@ -344,7 +345,7 @@ TEST(Techniques, AReportsPictureHasThePartsOfItsText) {
   EXPECT_EQ(svg.find("<style>"), svg.npos);
   const std::string alone = block_svg(d, {"run"});
   EXPECT_NE(alone.find("prefers-color-scheme:dark"), alone.npos);
-  EXPECT_NE(alone.find("<title>run</title>\n<desc>\n    x\n"), alone.npos);
+  EXPECT_NE(alone.find("<title>run</title>\n<desc>\ninput:"), alone.npos);
 }
 
 TEST(Techniques, AReportDrawsTheBlockOfItsRun) {
@@ -355,8 +356,8 @@ TEST(Techniques, AReportDrawsTheBlockOfItsRun) {
   const Json data = report_data(runs, {});
   const Json& of_run = data.at("runs").as_array()[0];
   const Diagram block = block_of(config_with(t));
-  EXPECT_EQ(of_run.at("block").as_string(), block_text(block, false));
-  EXPECT_EQ(of_run.at("block_svg").as_string(), block_svg(block, {"The block of run", true, true}));
+  EXPECT_EQ(of_run.at("block").as_string(), block_text(block));
+  EXPECT_EQ(of_run.at("block_svg").as_string(), block_svg(block, {"The block of run", true}));
 }
 
 // After a change of the table: keel techniques --docs docs/techniques
@@ -373,6 +374,10 @@ TEST(Techniques, CommittedPagesAreCurrent) {
   for (const std::string& name : real_fs().list(folder)) {
     EXPECT_TRUE(names.contains(name)) << folder << "/" << name << " is of no technique";
   }
+}
+
+TEST(Techniques, EachHasASource) {
+  for (const Technique& t : all_techniques()) EXPECT_FALSE(t.source.empty()) << t.name;
 }
 
 TEST(Techniques, PagesAreWrittenWhole) {

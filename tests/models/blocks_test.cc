@@ -148,9 +148,11 @@ std::vector<C> ReferenceDecoder::normed_row(const std::vector<C>& x,
   C root;
   if (const auto* r = dynamic_cast<const RowNormOptions*>(&o)) {
     root = r->eps_inside ? std::sqrt(square + r->eps) : std::sqrt(square) + r->eps;
+  } else if (const auto* unit = dynamic_cast<const UnitNorm::Config*>(&o)) {
+    root = std::sqrt(square) * (unit->scale_sqrt_dim ? 1.0 : std::sqrt(n));
   } else {
-    root = std::sqrt(square);
-    if (!dynamic_cast<const UnitNorm::Config&>(o).scale_sqrt_dim) root *= std::sqrt(n);
+    ADD_FAILURE() << "norm \"" << config_.norm.kind() << "\" has no formula here: write it above";
+    return x;
   }
   for (C& v : y) v = (v - mean) / root;
   return y;
@@ -232,9 +234,11 @@ void ReferenceDecoder::block(Rows& x, Rows& dual, int64_t layer) const {
     const bool two = config_.placement.options_as<ParallelPlacement::Config>().two_norms;
     const Rows in = config_.attention_norm ? norm(x, an) : x;
     x = sum(sum(x, ra(a(in))), rf(f(norm(x, two ? fn : an))));
-  } else {
+  } else if (kind == "unnormed") {
     x = sum(x, ra(a(x)));
     x = sum(x, rf(f(x)));
+  } else {
+    ADD_FAILURE() << "placement \"" << kind << "\" has no formula here: write it above";
   }
 }
 

@@ -34,7 +34,7 @@ inline std::vector<std::string> attention_switches(const std::string& prefix) {
     out.push_back(prefix + "attention." + s);
   }
   out.push_back(prefix + "attention={qk_norm.kind='layer', v_norm=true}");
-  out.push_back(prefix + "attention={entropy_weight=0.5, entropy_floor=2}");
+  out.push_back(prefix + "attention={entropy_weight=0.5, entropy_floor=0.9}");
   out.push_back(prefix + "attention_norm=false");
   for (const char* s : {"layout='interleaved'", "partial=0.5", "rotate_v=true", "base=100"}) {
     out.push_back(prefix + "position={kind='rope', " + s + "}");

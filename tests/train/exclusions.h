@@ -29,14 +29,18 @@ inline const std::vector<Exclusion>& exclusions() {
       {{"qk_norm:layer_late"}, {"heads:odd"}},  // by way of the position
       {{"qk_norm:l2"}, {"scale:mup", "scale:one"}},
       {{"qk_norm:l2|"}, {"learned_scale:head", "learned_scale:layer"}},
+      {{"entropy:on"}, {"sink:off_by_one", "sink:learned", "clip_weights:on"}},
       {{"tied:true"}, {"init:mup_zero"}},
+      {{"head_bias:true"}, {"init:mup"}},
       {{"init:mup"}, {"linear:sigma", "linear:weight_norm"}},
       {{"init:mup"},
        {"optimizer:adamw|", "optimizer:stable|", "optimizer:sgd", "optimizer:lion|",
-        "optimizer:muon|"}},
+        "optimizer:muon|", "optimizer:adafactor_m"}},
+      {{"qk_clip:0.02"}, {"position:transformer_xl"}},
       {{"qk_clip:0.02"}, {"linear:sigma", "linear:weight_norm"}},
       {{"qk_clip:0.02"},
-       {"qk_norm:rms", "qk_norm:layer", "qk_norm:l2", "qk_norm:dyt", "qk_norm:qkv"}}};
+       {"qk_norm:rms", "qk_norm:layer", "qk_norm:prms", "qk_norm:l2", "qk_norm:dyt",
+        "qk_norm:qkv"}}};
   return all;
 }
 

@@ -105,6 +105,10 @@ const std::vector<Refusal>& training_refusals() {
       {{"model.init.kind=mup", "optim={kind='muon', scale='original'}"},
        "optim.scale: muP's rates are those for updates of Adam's size, and \"original\" fits "
        "updates to the width itself; set \"match_rms\" or another model.init.kind"},
+      {{"model.init.kind=mup", "optim={kind='adafactor', scale_parameter=true}"},
+       "optim.scale_parameter: muP's rates are those for updates of Adam's size, and these go with "
+       "the size of the weights, which falls with the width already; set it to false or choose "
+       "another model.init.kind"},
       {{"optim={kind='sgd', momentum=0, nesterov=true}"},
        "optim.nesterov: needs momentum; set optim.momentum, or nesterov = false"},
       {{"optim.qk_clip.tau=100", "model.attention.qk_norm.kind=rms"},
@@ -113,6 +117,10 @@ const std::vector<Refusal>& training_refusals() {
       {{"optim.qk_clip.tau=100", "model.linear.kind=weight_norm"},
        "optim.qk_clip.tau: model.linear.kind = \"weight_norm\" undoes what QK-clip does to the "
        "weights; set optim.qk_clip.tau = 0 or model.linear.kind = \"plain\""},
+      {{"optim.qk_clip.tau=100", "model.position.kind=transformer_xl"},
+       "optim.qk_clip.tau: QK-clip scales the projections of queries and keys, and "
+       "model.position.kind = \"transformer_xl\" has terms of the scores that come from neither; "
+       "set optim.qk_clip.tau = 0 or another model.position.kind"},
       {{"schedule={warmup=30, steps=20}"}, "schedule.warmup: 30 is more than schedule.steps = 20"},
       {{"schedule.warmup=30", "train.steps=20"},
        "schedule.warmup: 30 warm-up steps do not fit into 20 steps; set schedule.warmup or "

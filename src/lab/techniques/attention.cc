@@ -86,20 +86,24 @@ constexpr Technique kAttention[] = {
     {.name = "bias_q",
      .on = "model.biases.q=on",
      .line = "a bias of the queries",
-     .formula = "q = x W_q^T + b"},
+     .formula = "q = x W_q^T + b",
+     .source = "Qwen, 2023, arXiv 2309.16609 (biases of Q, K and V alone)"},
     {.name = "bias_k",
      .on = "model.biases.k=on",
      .line = "a bias of the keys",
      .what = "Without RoPE and QK-norm it changes nothing: softmax cancels what all keys share.",
-     .formula = "k = x W_k^T + b"},
+     .formula = "k = x W_k^T + b",
+     .source = "Qwen, 2023, arXiv 2309.16609 (biases of Q, K and V alone)"},
     {.name = "bias_v",
      .on = "model.biases.v=on",
      .line = "a bias of the values",
-     .formula = "v = x W_v^T + b"},
+     .formula = "v = x W_v^T + b",
+     .source = "Qwen, 2023, arXiv 2309.16609 (biases of Q, K and V alone)"},
     {.name = "bias_out",
      .on = "model.biases.out=on",
      .line = "a bias of attention's output",
-     .formula = "y = o W_o^T + b"},
+     .formula = "y = o W_o^T + b",
+     .source = "none: a plain switch"},
 };
 
 constexpr Technique kScores[] = {
@@ -121,6 +125,8 @@ constexpr Technique kScores[] = {
      .on = "model.attention.learned_scale=head",
      .line = "a factor on the scores that each head or layer learns",
      .formula = "score = exp(theta) q k / sqrt(head_dim),  theta = 0 at the start",
+     .source = "none: a plain switch (Henry et al., 2020, arXiv 2010.04245, learn one beside their "
+               "QK-norm)",
      .conflicts = "QK-norm of kind l2, which learns one already."},
     {.name = "soft_cap",
      .on = "model.attention.softcap=50",
@@ -155,19 +161,22 @@ constexpr Technique kScores[] = {
      .source = "Qiu et al., 2025, arXiv 2505.06708",
      .unknown = "How its gate should start: near 1/2 it halves attention's output."},
     {.name = "entropy_regulariser",
-     .on = "model.attention.entropy_weight=0.01 model.attention.entropy_floor=1",
+     .on = "model.attention.entropy_weight=0.01 model.attention.entropy_floor=0.5",
      .line = "attention rows of too little entropy cost loss",
      .what = "The mean over rows and heads, summed over layers, is added to the training loss; the "
              "losses that are reported are without it.",
-     .formula = "loss = ce + weight sum_layers mean_rows max(0, floor - H(p))\n"
-                "H(p) = -sum p log p",
+     .formula = "loss = ce + weight sum_layers mean_rows max(0, floor - H(p) / ln n)\n"
+                "H(p) = -sum p log p, n: keys that the row sees; rows with one key are left out",
+     .source = "none: it is from no paper",
      .conflicts = "A sink and clipped weights: their rows do not sum to 1.",
      .unknown = "Whether it helps: it is from no paper.",
      .wrong = "It is said to be of arXiv 2410.16682, which has no such term."},
     {.name = "sliding_window",
      .on = "model.attention.window=64",
      .line = "a query sees the last keys alone, itself included",
-     .formula = "query i sees key j if i - window < j <= i"},
+     .formula = "query i sees key j if i - window < j <= i",
+     .source = "Beltagy et al., 2020, arXiv 2004.05150, section 3.1; Jiang et al., 2023, arXiv "
+               "2310.06825"},
 };
 
 }  // namespace

@@ -37,12 +37,13 @@ Diagram block_of(const RunConfig& config);
 // Marks the parts that one of `keys` (dotted) is about.
 void mark(Diagram& block, const std::vector<std::string>& keys);
 
-// At most 80 columns; marked parts stand in [* *]. With `only_marked`, lines without a mark are
-// left out; the block itself is shown if it or what is inside of it has one.
-std::string block_text(const Diagram& block, bool only_marked);
+// Without the lines that have no mark; the joins stay if they or what is inside of them has one.
+Diagram only_marked(Diagram block);
+
+// At most 80 columns; marked parts stand in [* *].
+std::string block_text(const Diagram& block);
 struct BlockSvg {
   std::string title;     // for those who do not see it
-  bool whole = false;    // with what is inside of the parts and around the block, else the joins
   bool of_page = false;  // for a page that styles `.block` itself and has the text beside it
 };
 // Well-formed, complete, light or dark as its reader's system is (or as the page has it).

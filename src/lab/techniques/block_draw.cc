@@ -79,16 +79,24 @@ std::string join_text(const BlockJoin& join) {
 
 }  // namespace
 
-std::string block_text(const Diagram& b, bool only_marked) {
+Diagram only_marked(Diagram b) {
   const bool inside = any_marked(b.attention) || any_marked(b.ffn);
   const bool joins =
       std::any_of(b.joins.begin(), b.joins.end(), [](const BlockJoin& j) { return any_marked(j); });
+  if (!joins && !inside) b.joins.clear();
+  for (BlockChain* line : {&b.input, &b.attention, &b.ffn, &b.output, &b.update}) {
+    if (!any_marked(*line)) line->clear();
+  }
+  return b;
+}
+
+std::string block_text(const Diagram& b) {
   std::string text;
   const auto line = [&](const std::string& name, const BlockChain& chain) {
-    if (!chain.empty() && (!only_marked || any_marked(chain))) text += line_text(name, chain);
+    if (!chain.empty()) text += line_text(name, chain);
   };
   line("input", b.input);
-  if (!only_marked || joins || inside) {
+  if (!b.joins.empty()) {
     text += (text.empty() ? "" : "\n") + std::string("    x\n");
     for (const BlockJoin& join : b.joins) text += join_text(join);
     text += "    |\n    v\n";

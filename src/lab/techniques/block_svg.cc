@@ -123,6 +123,7 @@ void Drawing::join(const BlockJoin& join) {
 }
 
 void Drawing::stream(const std::vector<BlockJoin>& joins) {
+  if (joins.empty()) return;
   double rows = 1;
   for (const BlockJoin& j : joins) {
     rows += static_cast<double>(1 + j.branches.size() + j.stream.size() + j.after.size());
@@ -135,6 +136,7 @@ void Drawing::stream(const std::vector<BlockJoin>& joins) {
 }
 
 void Drawing::line(const std::string& name, const BlockChain& chain) {
+  if (chain.empty()) return;
   text(12, y_, " class=\"s\"", name);
   double x = kChain;
   for (size_t i = 0; i < chain.size(); ++i) {
@@ -165,17 +167,13 @@ std::string Drawing::page(const BlockSvg& how, const std::string& text) const {
 
 std::string block_svg(const Diagram& block, const BlockSvg& how) {
   Drawing drawing;
-  if (how.whole) drawing.line("input", block.input);
+  drawing.line("input", block.input);
   drawing.stream(block.joins);
-  if (how.whole) {
-    drawing.line("attention", block.attention);
-    drawing.line("feed-forward", block.ffn);
-    drawing.line("output", block.output);
-    drawing.line("training", block.update);
-  }
-  Diagram shown;
-  shown.joins = block.joins;
-  return drawing.page(how, block_text(how.whole ? block : shown, false));
+  drawing.line("attention", block.attention);
+  drawing.line("feed-forward", block.ffn);
+  drawing.line("output", block.output);
+  drawing.line("training", block.update);
+  return drawing.page(how, block_text(block));
 }
 
 }  // namespace keel

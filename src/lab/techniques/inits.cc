@@ -46,6 +46,7 @@ constexpr Technique kInits[] = {
      .what = "A control: whether it is the size of scores or of a branch at the start that makes a "
              "method stable.",
      .formula = "W_q, W_k times start_qk;  W_o times start_out",
+     .source = "none: a control for what is said of the others",
      .unknown = "It is from no paper."},
 };
 

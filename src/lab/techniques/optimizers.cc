@@ -64,12 +64,14 @@ constexpr Technique kOptimizers[] = {
      .what = "Works with any optimizer; does nothing within the step itself.",
      .formula = "s_max > tau:  W_q, W_k times sqrt(tau / s_max), head by head",
      .source = "Kimi K2's report (Moonshot AI, 2025)",
-     .conflicts = "QK-norm, which undoes what it does to the weights."},
+     .conflicts = "QK-norm, sigma-reparam and weight normalisation, which undo what it does to the "
+                  "weights; Transformer-XL, whose scores have terms of neither projection."},
     {.name = "group_rates",
      .on = "optim.groups.embedding.rate=0.5",
      .more = "optim.groups.head.rate optim.groups.matrix.rate optim.groups.vector.rate",
      .line = "rates by what a parameter is for",
-     .formula = "rate of a parameter = rate times that of its group"},
+     .formula = "rate of a parameter = rate times that of its group",
+     .source = "none: a plain switch"},
     {.name = "group_decays",
      .on = "optim.groups.embedding.decay=0",
      .more = "optim.groups.head.decay optim.groups.matrix.decay optim.groups.vector.decay",
@@ -80,7 +82,8 @@ constexpr Technique kOptimizers[] = {
     {.name = "weight_average",
      .on = "train.ema=0.999",
      .line = "an exponential moving average of the weights, evaluated beside them",
-     .formula = "average = ema average + (1 - ema) w"},
+     .formula = "average = ema average + (1 - ema) w",
+     .source = "Polyak and Juditsky, 1992, here with exponential weights"},
 };
 
 }  // namespace

@@ -110,7 +110,7 @@ std::string formula_text(const Technique& t, const char* title) {
 }
 
 std::string drawing_text(const Technique& t) {
-  const std::string text = block_text(block_with(t), true);
+  const std::string text = block_text(only_marked(block_with(t)));
   return text.empty() ? "" : "\nWhere it sits (marked *)\n" + text;
 }
 
@@ -126,8 +126,13 @@ std::string picture_name(const TechniqueFamily& family, const Technique& t) {
   return fmt::format("{}_{}.svg", family.name, t.name);
 }
 
-bool has_picture(const TechniqueFamily& family) {
-  return family.name == "placement" || family.name == "residual";
+// Nothing for what is not in the block or in the training step. A placement that leaves things out
+// has nothing to mark.
+std::string picture_of(const TechniqueFamily& family, const Technique& t) {
+  Diagram shown = only_marked(block_with(t));
+  if (family.name == "placement") shown.joins = block_with(t).joins;
+  if (block_text(shown).empty()) return "";
+  return block_svg(shown, {fmt::format("The block of {}", t.name)});
 }
 
 std::string doc_keys(const Technique& t) {
@@ -150,7 +155,7 @@ std::string doc_entry(const TechniqueFamily& family, const Technique& t) {
                                  t.what.empty() ? "" : " ", t.what);
   for (const std::string& set : words_of(t.on)) text += setting_text(set) + "\n";
   text += "```\n";
-  if (has_picture(family)) {
+  if (!picture_of(family, t).empty()) {
     text += fmt::format("\n![The block of {}]({})\n", t.name, picture_name(family, t));
   }
   if (!t.formula.empty()) text += fmt::format("\n```\n{}\n```\n", t.formula);
@@ -247,10 +252,9 @@ std::vector<DocFile> technique_docs() {
   std::vector<DocFile> files{{"README.md", doc_index()}};
   for (const TechniqueFamily& family : techniques()) {
     files.push_back({std::string(family.name) + ".md", doc_page(family)});
-    if (!has_picture(family)) continue;
     for (const Technique& t : family.rows) {
-      const std::string title = fmt::format("The block of {}", t.name);
-      files.push_back({picture_name(family, t), block_svg(block_with(t), {title})});
+      std::string picture = picture_of(family, t);
+      if (!picture.empty()) files.push_back({picture_name(family, t), std::move(picture)});
     }
   }
   return files;

@@ -18,6 +18,7 @@ constexpr Technique kPositions[] = {
      .on = "model.position.kind=rope model.position.rotate_v=true",
      .line = "negative control: values are rotated too, as in no paper",
      .formula = "v_n = R_n v",
+     .source = "none: a negative control",
      .wrong = "Popular texts describe this as RoPE."},
     {.name = "learned_positions",
      .on = "model.position.kind=learned",
@@ -53,7 +54,8 @@ constexpr Technique kPositions[] = {
      .source = "Dai et al., 2019, arXiv 1901.02860, section 3.3"},
     {.name = "no_positions",
      .on = "model.position.kind=none",
-     .line = "positions are not told; the causal mask alone orders tokens"},
+     .line = "positions are not told; the causal mask alone orders tokens",
+     .source = "Haviv et al., 2022, arXiv 2203.16634; Kazemnejad et al., 2023, arXiv 2305.19466"},
 };
 
 }  // namespace

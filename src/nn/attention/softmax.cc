@@ -33,11 +33,13 @@ void SoftmaxMixer::Config::fields(Fields& f) {
   f("gate", gate, "sigmoid(x W) multiplies what attention found, by head or by element",
     one_of({"none", "head", "element"}));
   f("entropy_weight", entropy_weight,
-    "adds this times the mean over rows of max(0, entropy_floor - entropy) for each layer to the "
-    "training loss (not of arXiv 2410.16682); 0: none",
+    "adds this times the mean over rows of max(0, entropy_floor - entropy / ln(visible keys)) for "
+    "each layer to the training loss (not of arXiv 2410.16682); 0: none",
     at_least(0));
-  f("entropy_floor", entropy_floor, "nats that the weights of a row are to have at least",
-    at_least(0));
+  f("entropy_floor", entropy_floor,
+    "share of the largest entropy, ln(visible keys), that the weights of a row are to have at "
+    "least",
+    between(0, 1));
   f("start_qk", start_qk,
     "multiplies the first values of the query and key projections, each: scores at the start by "
     "its "
@@ -153,7 +155,7 @@ SoftmaxMixer::SoftmaxMixer(const Config& config, const MixerArgs& args)
     gate_ = linears().make(args.linear, {p, {{n + ".gate", gates, Role::kLinear}}, args.dim});
     if (args.bias.out) gate_bias_ = p.add(n + ".gate.bias", {gates}, Role::kBias);
   }
-  if (args.position) relative_ = args.position->relative(n);
+  if (args.position) relative_ = args.position->relative(n, args.linear);
   out_ = linears().make(args.linear,
                         {p, {{n + ".out", args.dim, Role::kResidualOutput, config.start_out}}, q});
   if (args.bias.out) out_bias_ = p.add(n + ".out.bias", {args.dim}, Role::kBias);
@@ -231,7 +233,7 @@ Var SoftmaxMixer::forward(const Var& x_btd, Pass& pass) const {
     const RelativeTerm::Queries q = relative_->queries(qkv.q);
     qkv.q = q.content;
     a.distance_query = q.distance;
-    a.distance_key = relative_->keys(pass.offset + x_btd.t.dim(1));
+    a.distance_key = relative_->keys(pass.offset + x_btd.t.dim(1), pass);
   }
   a.query_offset = pass.offset;
   a.segment_start = pass.segments;

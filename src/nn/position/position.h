@@ -4,7 +4,9 @@
 #include <memory>
 #include <string>
 
+#include "nn/linear/linear.h"
 #include "nn/parameters.h"
+#include "nn/pass.h"
 #include "ops/rope.h"
 
 namespace keel {
@@ -23,7 +25,7 @@ struct RelativeTerm {
   // What meets the keys, and what meets the keys of distances.
   virtual Queries queries(const Var& q) const = 0;
   // [n, heads, head_dim]
-  virtual Var keys(int64_t n) const = 0;
+  virtual Var keys(int64_t n, const Pass& pass) const = 0;
 };
 
 struct Position {
@@ -38,8 +40,10 @@ struct Position {
   virtual bool turns_values() const { return false; }
   // What is added to scores by distance, for AttentionArgs; empty if there is nothing.
   virtual Var distance_bias() const { return {}; }
-  // For the layer whose parameters' names begin with `name`; null if there is none.
-  virtual std::unique_ptr<RelativeTerm> relative(const std::string& name) const;
+  // For the layer whose parameters' names begin with `name` and whose linears are `linear`; null if
+  // there is none.
+  virtual std::unique_ptr<RelativeTerm> relative(const std::string& name,
+                                                 const LinearChoice& linear) const;
   // Whether a context longer than the trained one can slide; a table ends where it ends.
   virtual bool slides() const { return true; }
 };

@@ -11,7 +11,9 @@ const RopeTables& Position::rope() const {
   return none;
 }
 
-std::unique_ptr<RelativeTerm> Position::relative(const std::string&) const { return nullptr; }
+std::unique_ptr<RelativeTerm> Position::relative(const std::string&, const LinearChoice&) const {
+  return nullptr;
+}
 
 // THE list of positions; "none" is allowed beside it.
 const Registry<Position, const PositionArgs&>& positions() {

@@ -11,26 +11,28 @@ namespace {
 
 class Term final : public RelativeTerm {
  public:
-  Term(const PositionArgs& a, const Tensor& waves, const std::string& n)
+  Term(const PositionArgs& a, const Tensor& waves, const std::string& n, const LinearChoice& linear)
       : heads_(a.heads),
         head_dim_(a.head_dim),
         waves_(waves),
-        projection_(
-            a.parameters.add(n + ".distance.weight", {a.heads * a.head_dim, a.dim}, Role::kLinear)),
+        projection_(linears().make(
+            linear,
+            {a.parameters, {{n + ".distance", a.heads * a.head_dim, Role::kLinear}}, a.dim})),
         content_(a.parameters.add(n + ".content_bias", {a.heads, a.head_dim}, Role::kPosition)),
         distance_(a.parameters.add(n + ".distance_bias", {a.heads, a.head_dim}, Role::kPosition)) {}
   Queries queries(const Var& q) const override {
     return {add_vector(q, content_.var()), add_vector(q, distance_.var())};
   }
-  Var keys(int64_t n) const override {
-    const Var projected = linear(Var(waves_.slice(0, 0, n)), projection_.var(), {});
+  Var keys(int64_t n, const Pass& pass) const override {
+    const Var projected = linear(Var(waves_.slice(0, 0, n)), projection_->weight(pass), {});
     return reshape(projected, {n, heads_, head_dim_});
   }
 
  private:
   int64_t heads_, head_dim_;
   Tensor waves_;
-  ParameterRef projection_, content_, distance_;
+  std::unique_ptr<LinearWeight> projection_;  // W_R
+  ParameterRef content_, distance_;
 };
 
 }  // namespace
@@ -45,8 +47,9 @@ TransformerXlPosition::TransformerXlPosition(const Config&, const PositionArgs& 
                : copy_to(from_host(shape, sinusoids(args.context, args.dim, true), dtype), device);
 }
 
-std::unique_ptr<RelativeTerm> TransformerXlPosition::relative(const std::string& name) const {
-  return std::make_unique<Term>(args_, waves_, name);
+std::unique_ptr<RelativeTerm> TransformerXlPosition::relative(const std::string& name,
+                                                              const LinearChoice& linear) const {
+  return std::make_unique<Term>(args_, waves_, name, linear);
 }
 
 }  // namespace keel

@@ -11,7 +11,8 @@ class TransformerXlPosition final : public Position {
  public:
   using Config = NoOptions;
   TransformerXlPosition(const Config&, const PositionArgs& args);
-  std::unique_ptr<RelativeTerm> relative(const std::string& name) const override;
+  std::unique_ptr<RelativeTerm> relative(const std::string& name,
+                                         const LinearChoice& linear) const override;
 
  private:
   PositionArgs args_;

@@ -1,5 +1,5 @@
 // LayerScale: the branch times a trained vector, one value for each channel (Touvron et al., arXiv
-// 2103.17239, where it starts at 0.1 up to 18 layers, 1e-5 up to 24 and 1e-6 beyond).
+// 2103.17239, section 2, which starts it the smaller the deeper the model; here init says where).
 #pragma once
 
 #include "nn/residual/residual.h"
