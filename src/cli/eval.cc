@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/hand_over.h"
 #include "cli/output.h"
+#include "core/error.h"
 #include "core/parallel.h"
 #include "train/evaluate.h"
 #include "train/session.h"
@@ -28,6 +29,9 @@ int run(const EvalArgs& args) {
   BatchTensors inputs(c.train.batch, c.model.context, device);
   Evaluator evaluator(*m.model, *task, arena, inputs);
   const EvalResult result = evaluator.evaluate(*data, 0);
+  if (!std::isfinite(result.loss)) {
+    throw DataError(fmt::format("{}: the model's loss is not finite", m.path));
+  }
   std::optional<double> bits;
   if (const int64_t bytes = data->eval_bytes(); bytes > 0) {
     bits = result.loss * static_cast<double>(result.tokens) / std::log(2.0) /

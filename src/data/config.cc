@@ -10,10 +10,10 @@ void DataConfig::fields(Fields& f) { f.kind(reader, "what the data is"); }
 
 std::optional<int64_t> DataConfig::vocab() const { return readers().make(reader)->vocab(); }
 
-std::vector<Misfit> DataConfig::misfits(int64_t context, int64_t vocab) const {
+std::vector<Misfit> DataConfig::misfits(const DatasetArgs& args) const {
   const std::unique_ptr<Reader> made = readers().make(reader);
-  std::vector<Misfit> all = made->misfits(context, vocab);
-  if (auto m = vocab_misfit(*made, reader.kind(), vocab)) all.push_back(std::move(*m));
+  std::vector<Misfit> all = made->misfits(args);
+  if (auto m = vocab_misfit(*made, reader.kind(), args.vocab)) all.push_back(std::move(*m));
   return all;
 }
 

@@ -11,6 +11,7 @@
 namespace keel {
 
 class Reader;
+struct DatasetArgs;
 
 // THE list of kinds of data.
 const Registry<Reader>& readers();
@@ -27,8 +28,8 @@ struct DataConfig final : Config {
   // Ids that the data will use, where the config alone tells (so that a model can be planned
   // before data is read); nothing for token shards, and for random tokens.
   std::optional<int64_t> vocab() const;
-  // What this data cannot do with a model of that context and vocabulary (0: not set).
-  std::vector<Misfit> misfits(int64_t context, int64_t vocab) const;
+  // What this data cannot do with such a model and batch.
+  std::vector<Misfit> misfits(const DatasetArgs& args) const;
 };
 
 // One of several sources.

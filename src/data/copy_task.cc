@@ -15,10 +15,10 @@ void CopyTask::Config::fields(Fields& f) {
   LanguageOptions::fields(f);
 }
 
-std::vector<Misfit> CopyTask::misfits(int64_t context, int64_t) const {
-  if (context >= 2) return {};
+std::vector<Misfit> CopyTask::misfits(const DatasetArgs& args) const {
+  if (args.context >= 2) return {};
   return {{"model.context",
-           fmt::format("is {}, data.kind = \"copy\" needs at least 2", context),
+           fmt::format("is {}, data.kind = \"copy\" needs at least 2", args.context),
            {"data.kind"}}};
 }
 

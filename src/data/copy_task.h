@@ -18,7 +18,7 @@ class CopyTask final : public Language {
       : Language("copy", config, config.symbols + 1), symbols_(config.symbols) {}
 
   // Refuses a context below 2, in which nothing can be copied.
-  std::vector<Misfit> misfits(int64_t context, int64_t vocab) const override;
+  std::vector<Misfit> misfits(const DatasetArgs& args) const override;
   void generate(Draws& draws, std::span<int32_t> tokens) const override;
   void weigh(std::span<float> weights) const override;
   void surprisal(std::span<const int32_t> tokens, std::span<double> nats) const override;

@@ -48,7 +48,7 @@ std::optional<Misfit> vocab_misfit(const Reader& reader, const std::string& kind
 std::unique_ptr<Dataset> Dataset::open(const DataConfig& config, const DatasetArgs& args) {
   std::unique_ptr<Reader> reader = readers().make(config.reader);
   reader->check();
-  for (const Misfit& m : config.misfits(args.context, args.vocab)) refuse(m);
+  for (const Misfit& m : config.misfits(args)) refuse(m);
   std::vector<OpenedSource> sources = reader->open(args);
   std::unique_ptr<Dataset> set(new Dataset(std::move(reader), args));
   set->take(std::move(sources), config.reader.kind());

@@ -144,24 +144,48 @@ CorpusSource::Setup FileReader::split(const SourceConfig& source, const DatasetA
   return setup;
 }
 
-std::vector<OpenedSource> FileReader::open(const DatasetArgs& args) {
-  std::vector<SourceConfig> configs = options_.sources;
-  if (configs.empty()) configs.emplace_back().path = options_.path;
+std::vector<SourceConfig> FileReader::sources() const {
+  if (!options_.sources.empty()) return options_.sources;
+  SourceConfig one;
+  one.path = options_.path;
+  return {one};
+}
+
+std::vector<int64_t> FileReader::lanes_of(const DatasetArgs& args) const {
   std::vector<double> weights;
-  weights.reserve(configs.size());
-  for (const SourceConfig& c : configs) weights.push_back(c.weight);
-  const std::vector<int64_t> lanes = Mixture(weights, args.seed).counts(args.lanes);
+  for (const SourceConfig& c : sources()) weights.push_back(c.weight);
+  return Mixture(weights, args.seed).counts(args.lanes);
+}
+
+std::vector<Misfit> FileReader::misfits(const DatasetArgs& args) const {
+  std::vector<Misfit> all;
+  if (options_.document_mask && !tokenizer().end()) {
+    all.push_back({"data.document_mask",
+                   "tells documents apart by the id that ends one, and there is none; set "
+                   "data.end_token (or the tokenizer's `end`), or leave it false",
+                   {"data.end_token", "data.tokenizer"}});
+  }
+  const std::vector<SourceConfig> configs = sources();
+  const std::vector<int64_t> lanes = lanes_of(args);
+  for (size_t i = 0; streams() && i < configs.size(); ++i) {
+    if (lanes[i] > 0) continue;
+    all.push_back({"data.sources",
+                   fmt::format("with data.sampler = \"stream\" source {} gets none of the {} rows "
+                               "of a batch: raise its weight or the batch",
+                               source_name(configs[i]), args.lanes),
+                   {"data.sampler", "train.batch", "train.accumulate"}});
+  }
+  return all;
+}
+
+std::vector<OpenedSource> FileReader::open(const DatasetArgs& args) {
+  const std::vector<SourceConfig> configs = sources();
+  const std::vector<int64_t> lanes = lanes_of(args);
   std::vector<OpenedSource> result;
   for (size_t i = 0; i < configs.size(); ++i) {
     CorpusSource::Setup setup = split(configs[i], args);
     setup.lanes = streams() ? lanes[i] : 0;
     const std::string name = source_name(configs[i]);
-    if (streams() && lanes[i] == 0) {
-      throw ConfigError(fmt::format(
-          "data.sources: with data.sampler = \"stream\" source {} gets none of the {} rows of a "
-          "batch: raise its weight or the batch",
-          name, args.lanes));
-    }
     const int64_t windows = std::max<int64_t>(setup.lanes, 1);
     require_window(name, "training", setup.train.range.tokens(), windows, args.context,
                    "give more data or a smaller model.context");

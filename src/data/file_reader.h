@@ -18,6 +18,7 @@ class FileReader : public Reader {
   bool streams() const override { return options_.sampler == "stream"; }
   bool document_mask() const override { return options_.document_mask; }
   void check() const override;
+  std::vector<Misfit> misfits(const DatasetArgs& args) const override;
   std::vector<OpenedSource> open(const DatasetArgs& args) override;
   // The files of `paths` as one source that is validation from end to end, for any length above
   // one token.
@@ -37,6 +38,8 @@ class FileReader : public Reader {
  private:
   std::shared_ptr<const TokenStore> load_shared(const std::vector<std::string>& files,
                                                 int64_t vocab) const;
+  std::vector<SourceConfig> sources() const;
+  std::vector<int64_t> lanes_of(const DatasetArgs& args) const;  // rows of a batch, by source
   CorpusSource::Setup split(const SourceConfig& source, const DatasetArgs& args) const;
 
   FileOptions options_;

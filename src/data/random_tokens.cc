@@ -11,8 +11,8 @@ std::optional<int64_t> RandomTokens::vocab() const {
   return vocab_ > 0 ? std::optional(vocab_) : std::nullopt;
 }
 
-std::vector<Misfit> RandomTokens::misfits(int64_t, int64_t vocab) const {
-  if (vocab > 0) return {};
+std::vector<Misfit> RandomTokens::misfits(const DatasetArgs& args) const {
+  if (args.vocab > 0) return {};
   return {
       {"model.vocab", "data.kind = \"random\" needs it: how many ids are there?", {"data.kind"}}};
 }

@@ -15,7 +15,7 @@ class RandomTokens final : public Language {
 
   std::optional<int64_t> vocab() const override;
   // Refuses a config without model.vocab.
-  std::vector<Misfit> misfits(int64_t context, int64_t vocab) const override;
+  std::vector<Misfit> misfits(const DatasetArgs& args) const override;
   std::vector<OpenedSource> open(const DatasetArgs& args) override;
   void generate(Draws& draws, std::span<int32_t> tokens) const override;
   void surprisal(std::span<const int32_t> tokens, std::span<double> nats) const override;

@@ -21,13 +21,13 @@ void Recall::Config::validate(Errors& errors) const {
   if (pairs > keys) errors.add("pairs", "is more than there are keys", {"keys"});
 }
 
-std::vector<Misfit> Recall::misfits(int64_t context, int64_t) const {
+std::vector<Misfit> Recall::misfits(const DatasetArgs& args) const {
   const int64_t needed = 2 * config_.pairs + 1;
-  if (context >= needed) return {};
+  if (args.context >= needed) return {};
   return {{"model.context",
            fmt::format("is {}, data.kind = \"recall\" with {} pairs needs at "
                        "least {}",
-                       context, config_.pairs, needed),
+                       args.context, config_.pairs, needed),
            {"data.kind", "data.pairs"}}};
 }
 

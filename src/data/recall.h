@@ -22,7 +22,7 @@ class Recall final : public Language {
       : Language("recall", config, config.keys + config.values), config_(config) {}
 
   // Refuses a context with no room for a question after the pairs.
-  std::vector<Misfit> misfits(int64_t context, int64_t vocab) const override;
+  std::vector<Misfit> misfits(const DatasetArgs& args) const override;
   void generate(Draws& draws, std::span<int32_t> tokens) const override;
   void weigh(std::span<float> weights) const override;
   // Keys and first values are uniform over what they may be.

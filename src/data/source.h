@@ -77,7 +77,7 @@ class Reader {
   // Nats for each counted target of a window of `length` targets.
   virtual std::optional<double> entropy_floor(int64_t) const { return std::nullopt; }
   // What these options cannot do with a model of that context and vocabulary (0: not set).
-  virtual std::vector<Misfit> misfits(int64_t /*context*/, int64_t /*vocab*/) const { return {}; }
+  virtual std::vector<Misfit> misfits(const DatasetArgs& /*args*/) const { return {}; }
   // Throws ConfigError where the options name no data; touches no file.
   virtual void check() const {}
   // After check(). `lanes` of each source are given by lanes_of(weights). Throws DataError,

@@ -91,7 +91,8 @@ DivergenceRule::DivergenceRule(const RunShape& shape, const VerdictConfig& confi
                                 shape.unigram_entropy));
   }
   window_ = verdict_window(shape.total_steps, config);
-  ring_.assign(static_cast<size_t>(window_), 0.0);
+  block_.reserve(static_cast<size_t>(window_));
+  older_.assign(static_cast<size_t>(window_) + 1, 0.0);
   const int64_t remaining = shape.total_steps - shape.warmup_steps - window_;
   most_above_ = steps_of_share(config.share_above, std::max<int64_t>(remaining, 0));
   most_risen_ = steps_of_share(config.recovery_share, shape.total_steps);
@@ -104,9 +105,9 @@ const std::optional<Irrevocable>& DivergenceRule::add(double loss) {
     diverged_ = {step, fmt::format("the loss of step {} is not finite", step)};
     return diverged_;
   }
-  ring_[static_cast<size_t>(step % window_)] = loss;
+  const double sum = sum_of_window(loss);
   if (step + 1 < window_) return diverged_;
-  const double mean = mean_of_window();
+  const double mean = sum / static_cast<double>(window_);
   if (step >= shape_.warmup_steps + window_) {
     mean_ = mean;
     look_at_mean();
@@ -115,11 +116,18 @@ const std::optional<Irrevocable>& DivergenceRule::add(double loss) {
   return diverged_;
 }
 
-// Summed anew each time: a running sum would never forget the rounding of one enormous loss.
-double DivergenceRule::mean_of_window() const {
-  double sum = 0;
-  for (const double loss : ring_) sum += loss;
-  return sum / static_cast<double>(window_);
+// Of the losses of the block that is being filled and of those of the block before it that are
+// still in the window. Nothing is ever subtracted: a running sum would not forget the rounding of
+// one enormous loss.
+double DivergenceRule::sum_of_window(double loss) {
+  block_.push_back(loss);
+  block_sum_ += loss;
+  const double sum = older_[block_.size()] + block_sum_;
+  if (std::ssize(block_) < window_) return sum;
+  for (size_t i = block_.size(); i-- > 0;) older_[i] = older_[i + 1] + block_[i];
+  block_.clear();
+  block_sum_ = 0;
+  return sum;
 }
 
 // Worse than a model that ignores its context, and once better than now.

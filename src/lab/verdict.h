@@ -76,13 +76,14 @@ class DivergenceRule {
  private:
   void look_at_mean();
   bool lost_all(double mean) const;
-  double mean_of_window() const;
+  double sum_of_window(double loss);
 
   RunShape shape_;
   VerdictConfig config_;
   int64_t window_, step_ = 0, above_ = 0;
   int64_t most_above_, most_risen_;
-  std::vector<double> ring_;
+  std::vector<double> block_, older_;  // losses; sums from each of the block before to its end
+  double block_sum_ = 0;
   std::optional<double> mean_, minimum_;
   std::optional<double> lowest_;  // of all windows, those of the warm-up too
   std::optional<int64_t> risen_since_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "data/source.h"
 #include "nn/attention/softmax.h"
 #include "train/batch_ramp.h"
 #include "train/methods.h"
@@ -140,7 +141,10 @@ void RunConfig::fields(Fields& f) {
 
 void RunConfig::validate(Errors& errors) const {
   validate_qk_clip(errors);
-  for (const Misfit& m : data.misfits(model.context, model.vocab)) {
+  for (const Misfit& m : data.misfits({.context = model.context,
+                         .vocab = model.vocab,
+                         .seed = data_seed(),
+                         .lanes = sequences()})) {
     errors.add(m.key, m.text, m.others);
   }
   if (model.init.kind() == "mup") validate_mup(errors);

@@ -71,6 +71,7 @@ void check_options(const GenerateOptions& o) {
   must(o.top_p > 0 && o.top_p <= 1, "--top-p", "above 0 and at most 1");
   must(o.min_p >= 0 && o.min_p <= 1, "--min-p", "between 0 and 1");
   must(o.repetition_penalty > 0, "--repetition-penalty", "above 0");
+  must(o.seed >= 0, "--seed", "at least 0");
 }
 
 int32_t sample_token(std::span<const float> logits, std::span<const int32_t> seen,
@@ -88,7 +89,8 @@ int32_t sample_token(std::span<const float> logits, std::span<const int32_t> see
   }
   const size_t n = kept(p, o);
   const double sum = std::accumulate(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(n), 0.0);
-  const auto bits = philox_block(philox_key(o.seed, stream_of("generate"), 0), 0, draw);
+  const auto bits =
+      philox_block(philox_key(static_cast<uint64_t>(o.seed), stream_of("generate"), 0), 0, draw);
   double left = (static_cast<double>(bits[0]) + 0.5) * 0x1p-32 * sum;
   for (size_t i = 0; i < n; ++i) {
     left -= p[i];
@@ -127,8 +129,15 @@ void Continuation::append(std::span<const int32_t> tokens) {
   // Only what follows the last token is asked for.
   const Var last(model_.hidden(pass).t.slice(1, n - 1, n));
   logits_ = to_host(moved_to(model_.logits_of(last).t, DeviceKind::kCpu));
+  bool any = false;
   for (float& v : logits_) {
     if (std::isnan(v)) v = -INFINITY;
+    any = any || std::isfinite(v);
+  }
+  if (!any) {
+    throw DataError(
+        "the model gives no token a finite score; its weights are not finite, or so "
+        "large that its activations are not");
   }
   filled_ += n;
 }

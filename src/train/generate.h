@@ -20,7 +20,7 @@ struct GenerateOptions {
   double top_p = 1.0;               // only the likeliest that hold this share (arXiv 1904.09751)
   double min_p = 0.0;               // only those with at least this share of the likeliest's
   double repetition_penalty = 1.0;  // logits of tokens seen: / if positive, * if not (1909.05858)
-  uint64_t seed = 0;
+  int64_t seed = 0;
 };
 // ConfigError naming the option when one is out of range.
 void check_options(const GenerateOptions& options);

@@ -27,11 +27,13 @@ double seconds_to_save(const MemoryUse& m) {
 }
 
 // fmt would write the sign of a NaN.
+std::string nonfinite(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
+
 std::string nonfinite_reason(const StepResult& r) {
   const bool loss = !std::isfinite(r.loss);
   const double value = loss ? r.loss : r.grad_norm;
-  return fmt::format("the {} is {} in step {}", loss ? "loss" : "gradient norm",
-                     std::isnan(value) ? "nan" : fmt::format("{}", value), r.step);
+  return fmt::format("the {} is {} in step {}", loss ? "loss" : "gradient norm", nonfinite(value),
+                     r.step);
 }
 
 }  // namespace
@@ -132,6 +134,11 @@ void RunLoop::evaluate() {
     Evaluation e{trainer_.steps_done(), trainer_.evaluate(most), {}};
     if (trainer_.averages()) e.averaged = trainer_.evaluate(most, true);
     evaluated_at_ = e.step;
+    if (!std::isfinite(e.result.loss)) {
+      lost_ =
+          fmt::format("the validation loss is {} after step {}", nonfinite(e.result.loss), e.step);
+      return;
+    }
     note_evaluation(e.result.loss);
     tell([&](Observer& o) { o.on_eval(trainer_, e); });
   });
@@ -144,7 +151,7 @@ void RunLoop::sample() {
   GenerateOptions options;
   options.tokens = c.tokens;
   options.temperature = c.temperature;
-  options.seed = static_cast<uint64_t>(trainer_.steps_done());
+  options.seed = trainer_.steps_done();
   until_stopped([&] {
     try {
       const std::string text =
@@ -153,6 +160,8 @@ void RunLoop::sample() {
       sampled_at_ = trainer_.steps_done();
       tell([&](Observer& o) { o.on_sample(sampled_at_, text); });
     } catch (const MemoryError& e) {
+      warn(fmt::format("no sample: {}", e.what()));
+    } catch (const DataError& e) {  // no score is finite
       warn(fmt::format("no sample: {}", e.what()));
     }
   });
@@ -269,6 +278,7 @@ void RunLoop::between_steps() {
   const RunConfig& c = trainer_.config();
   end_save(false);
   if (!requests_.stop_wanted() && due(c.eval.every)) evaluate();
+  if (!lost_.empty()) return;
   if (!requests_.stop_wanted() && due(c.sample.every > 0 ? c.sample.every : c.eval.every)) sample();
   const bool asked = requests_.take_save();
   if (!requests_.stop_wanted() && (asked || due(c.checkpoint.every))) begin_save();
@@ -292,6 +302,7 @@ RunOutcome RunLoop::run() {
   std::string reason;
   // What a stop request cut off after the last step of a resumed run.
   if (trainer_.steps_done() > 0 && trainer_.steps_done() < c.train.steps) between_steps();
+  if (!lost_.empty()) return diverged();
   if (lost_progress()) end = RunEnd::kEarly;
   measure_start();
   while (end == RunEnd::kFinished && trainer_.steps_done() < c.train.steps) {
@@ -310,6 +321,7 @@ RunOutcome RunLoop::run() {
     }
   }
   if (end != RunEnd::kStopped) evaluate();
+  if (!lost_.empty()) return diverged();
   if (!evaluated()) end = RunEnd::kStopped;
   if (end != RunEnd::kStopped && !requests_.stop_wanted() && last_.step > 0) sample();
   if (unsaved_ && end != RunEnd::kStopped) {

@@ -17,7 +17,7 @@ namespace keel {
 enum class RunEnd : uint8_t {
   kFinished,
   kStopped,   // asked to; everything is saved
-  kDiverged,  // a loss or gradient that is not finite
+  kDiverged,  // a loss, of training or validation, or a gradient that is not finite
   kEarly,     // stop.patience evaluations without a better validation loss, or given up
 };
 

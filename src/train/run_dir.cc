@@ -101,12 +101,14 @@ RunLock& RunLock::operator=(RunLock&& other) noexcept {
 RunDir::RunDir(std::string path, RunLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
 RunDir RunDir::create(Fs& fs, const std::string& path, const std::vector<NamedText>& files) {
-  if (fs.exists(path)) {
+  const auto refuse_existing = [&] {
+    if (!fs.exists(path)) return;
     throw ConfigError(
         fmt::format("--out {}: exists already; name a folder that does not, or go on "
                     "with it by: keel resume {}",
                     path, shell_quote(path)));
-  }
+  };
+  refuse_existing();
   const std::string parent = parent_path(path);
   const std::string temporary =
       join_path(parent, fmt::format("{}{}{}", base_name(path), kTemporary, random_suffix()));
@@ -120,6 +122,7 @@ RunDir RunDir::create(Fs& fs, const std::string& path, const std::vector<NamedTe
     return RunDir(path, std::move(lock));
   } catch (const Error&) {
     fs.remove_quietly(temporary);
+    refuse_existing();  // another process was faster
     throw;
   }
 }

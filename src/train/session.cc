@@ -158,6 +158,20 @@ std::string age_of(const std::string& path) {
   return fmt::format("{:.1f} days", seconds / 86400);
 }
 
+// Of a run that was given no name: two may begin in one second.
+RunDir create_by_default(Fs& fs, const std::string& path, const std::vector<NamedText>& files) {
+  constexpr int kMostTries = 100;
+  for (int i = 1;; ++i) {
+    const std::string numbered = i == 1 ? path : fmt::format("{}-{}", path, i);
+    if (fs.exists(numbered) && i < kMostTries) continue;
+    try {
+      return RunDir::create(fs, numbered, files);
+    } catch (const ConfigError&) {
+      if (i == kMostTries) throw;
+    }
+  }
+}
+
 }  // namespace
 
 Session create_session(Fs& fs, const std::string& config_path, const std::vector<std::string>& sets,
@@ -165,26 +179,26 @@ Session create_session(Fs& fs, const std::string& config_path, const std::vector
   Session s;
   s.loaded = load_config(config_path, sets, s.config);
   s.notes = s.loaded.notes;
-  const std::string path =
-      out.empty() ? default_run_path(config_path, static_cast<int64_t>(unix_time())) : out;
-  if (fs.exists(path)) {
+  if (!out.empty() && fs.exists(out)) {
     throw ConfigError(
         fmt::format("--out: {} exists; choose another name, or go on with it: keel "
                     "resume {}",
-                    path, shell_quote(path)));
+                    out, shell_quote(out)));
   }
   const DeviceKind device = resolve_device(s.config);
   settle(s);
   prepare(s, device);
   take_first_weights(s);
   s.config_text = to_toml(s.config, &s.loaded.origins);
+  const std::vector<NamedText> files{{"config.toml", s.config_text},
+                                     {"config.origin.json", origins_json(s.loaded.origins)},
+                                     {"env.json", environment().dump()},
+                                     {kDataFile, data_json(*s.data)}};
   s.dir = std::make_unique<RunDir>(
-      RunDir::create(fs, path,
-                     {{"config.toml", s.config_text},
-                      {"config.origin.json", origins_json(s.loaded.origins)},
-                      {"env.json", environment().dump()},
-                      {kDataFile, data_json(*s.data)}}));
-  note_removed(s, remove_dead_runs(fs, parent_path(path)));
+      out.empty() ? create_by_default(
+                        fs, default_run_path(config_path, static_cast<int64_t>(unix_time())), files)
+                  : RunDir::create(fs, out, files));
+  note_removed(s, remove_dead_runs(fs, parent_path(s.dir->path())));
   return s;
 }
 

@@ -327,6 +327,10 @@ TEST_F(BadInput, ResumeUnderAChangedTechnique) {
   refused({"method=qk_norm_cap"}, leave +
                                       "method = \"qk_norm_cap\" (was \"none\")\n  "
                                       "model.norm.kind = \"layer\" (was \"rms\")\n");
+  ASSERT_EQ(small_.train("sgd", {"--quiet", "--set", "optim.kind=sgd"}).code, 0);
+  expect_error(keel({"resume", small_.file("sgd"), "--set", "optim.kind=lion"}), 2,
+               "the same numbers would stand for something else" + leave +
+                   "optim.kind = \"lion\" (was \"sgd\")\n");
   refused({"clip.kind=adagc"}, "it has no clip/average" + leave + "clip.kind = \"adagc\"");
   const ProgramEnd accepted =
       resume({"optim.lr=0.5", "model.head.softcap=30", "schedule.final=0.5", "train.steps=5"});

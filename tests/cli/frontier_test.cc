@@ -9,6 +9,12 @@
 namespace keel {
 namespace {
 
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, text.npos) << from;
+  return at == text.npos ? text : text.replace(at, from.size(), to);
+}
+
 // Two arms, two seeds, at most three rates.
 class SmallFrontier {
  public:
@@ -70,6 +76,141 @@ TEST(Frontier, FindsWritesAndGoesOn) {
   const ProgramEnd other = f.run({}, "g.toml");
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("choose another --out"), std::string::npos) << other.err;
+  // So is another start, or one without an arm; more seeds are not.
+  const auto refused = [&](const std::string& name, const std::string& part) {
+    const ProgramEnd o = f.run({}, name);
+    EXPECT_EQ(o.code, 2);
+    const std::string text =
+        ": this is not the search that was begun here: " + part + "; choose another --out";
+    EXPECT_NE(o.err.find(text), std::string::npos) << o.err;
+  };
+  const std::string file = f.text("f.toml");
+  real_fs().write_file(f.file("s.toml"), replaced(file, "start = 0.01", "start = 0.02"));
+  refused("s.toml", "start was 0.01, is 0.02");
+  real_fs().write_file(
+      f.file("a.toml"),
+      replaced(replaced(file, "name = \"plain\"", "name = \"other\""), "> plain", "> other"));
+  refused("a.toml", "arm plain is gone");
+  real_fs().write_file(f.file("b.toml"), replaced(file, "kind = \"layer\"", "kind = \"rms\""));
+  refused("b.toml",
+          "arm normed was \"model.attention.qk_norm.kind=\"layer\"\", is "
+          "\"model.attention.qk_norm.kind=\"rms\"\"");
+  real_fs().write_file(f.file("c.toml"), replaced(file, "seeds = 2", "seeds = [2]"));
+  refused("c.toml", "seed 1 is gone");
+}
+
+TEST(Frontier, SaysWhatItIsOf) {
+  const SmallFrontier f;
+  ASSERT_EQ(f.run().code, 0);
+  const std::string text = f.text("out/frontier.md");
+  EXPECT_NE(text.find("- data: "), std::string::npos) << text;
+  EXPECT_NE(text.find("- data's fingerprint: "), std::string::npos) << text;
+  // Judged by the rule of the file, not by the widest one, by which runs are stopped.
+  const Json counts =
+      parse_json(keel({"sweep", "status", f.file("out"), "--json"}).last_line(), "output");
+  int64_t diverged = 0;
+  const Json j = parse_json(f.text("out/frontier.json"), "frontier.json");
+  for (const Json& arm : j.at("arms").as_array()) {
+    for (const Json& t : arm.at("trials").as_array()) {
+      diverged += t.at("verdict").as_string() == "diverged" ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(counts.at("diverged").as_int(), diverged);
+}
+
+TEST(Frontier, AValueThatTheConfigRefusesEndsTheGrid) {
+  const SmallFrontier f;
+  real_fs().write_file(f.file("w.toml"),
+                       "base = \"run.toml\"\nseeds = 2\nkey = \"schedule.warmup\"\n"
+                       "from = \"below\"\nstart = 20\nratio = 2\nmax_rates = 6\n"
+                       "[set]\ntrain.steps = 30\ntrain.dtype = \"f32\"\n"
+                       "[[arms]]\nname = \"plain\"\n");
+  const ProgramEnd o = f.run({}, "w.toml");
+  EXPECT_EQ(o.code, 0) << o.err;
+  for (const Json& rate : parse_json(f.text("out/frontier.json"), "frontier.json")
+                              .at("arms")
+                              .as_array()[0]
+                              .at("rates")
+                              .as_array()) {
+    EXPECT_LE(rate.at("rate").as_double(), 30);
+  }
+}
+
+// A trainer of a few lines: it learns up to a rate of 1 (2 where its argument says so) and fails by
+// itself above 100.
+constexpr const char* kTrainer =
+    "lr=$1; seed=$2; out=$3; most=$4\n"
+    "awk -v lr=$lr -v seed=$seed -v most=$most 'BEGIN {\n"
+    "  if (lr > 100) exit 1\n"
+    "  print \"step,loss,val_loss\"\n"
+    "  end = lr > most ? 4.5 : 2 + 0.01 * seed + 0.1 * (log(lr / 0.3)) ^ 2\n"
+    "  for (i = 0; i < 100; ++i) printf \"%d,%.9f,\\n\", i, 4 + (end - 4) * i / 99\n"
+    "  printf \"100,%.9f,%.9f\\n\", end, end }' > $out/log.csv\n";
+
+class ExternalFrontier {
+ public:
+  explicit ExternalFrontier(const std::string& trainer = kTrainer) {
+    real_fs().write_file(f.file("train.sh"), trainer);
+  }
+  ProgramEnd run(const std::string& arms, const std::vector<std::string>& arguments = {}) const {
+    real_fs().replace_file(f.file("x.toml"),
+                           "seeds = 3\nkey = \"lr\"\nstart = 0.3\nratio = 3\nmax_rates = 7\n"
+                           "contrasts = [\"far > near\"]\n" +
+                               arms +
+                               "[trial]\ncommand = \"sh train.sh {lr} {seed} {out} {most}\"\n"
+                               "steps = 101\nwarmup = 10\nunigram_entropy = 3.0\n");
+    return f.run(arguments, "x.toml");
+  }
+  SmallFrontier f;
+};
+constexpr const char* kNearAndFar =
+    "arms = [{name = \"near\", set = {most = 1}}, {name = \"far\", set = {most = 30}}]\n";
+
+TEST(ExternalFrontierTest, OfATrainerThatIsNotOurs) {
+  const ExternalFrontier x;
+  const ProgramEnd o = x.run(kNearAndFar, {"--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = parse_json(o.last_line(), "output");
+  const auto& arms = j.at("arms").as_array();
+  EXPECT_EQ(arms[0].at("best_lr").as_double(), 0.3);
+  const double near = arms[0].at("training_frontier").at("value").as_double();
+  EXPECT_GT(near, 0.9);
+  EXPECT_LT(near, 2.7);
+  ASSERT_EQ(j.at("contrasts").as_array().size(), 1u) << "what was asked for";
+  EXPECT_EQ(j.at("contrasts").as_array()[0].at("measure").as_string(), "training_frontier");
+  EXPECT_EQ(j.at("contrasts").as_array()[0].at("verdict").as_string(), "differs");
+  EXPECT_EQ(j.at("further_contrasts").as_array().size(), 3u);
+  const std::string text = x.f.text("out/frontier.md");
+  EXPECT_NE(text.find("- steps: 101\n- warm-up: 10 steps\n"), std::string::npos) << text;
+}
+
+TEST(ExternalFrontierTest, SeedsThatAreNotUsedResolveNothing) {
+  const ExternalFrontier x(replaced(kTrainer, "0.01 * seed", "0"));
+  const ProgramEnd o = x.run(kNearAndFar, {"--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = parse_json(o.last_line(), "output");
+  EXPECT_NE(x.f.text("out/frontier.md").find("All seeds came to the same losses"),
+            std::string::npos);
+  EXPECT_EQ(j.at("contrasts").as_array()[0].at("verdict").as_string(), "not resolved");
+}
+
+TEST(ExternalFrontierTest, EqualArmsAreATie) {
+  const ExternalFrontier x;
+  const ProgramEnd o =
+      x.run("arms = [{name = \"near\", set = {most = 1}}, {name = \"far\", set = {most = 1.0}}]\n",
+            {"--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json j = parse_json(o.last_line(), "output");
+  EXPECT_EQ(j.at("contrasts").as_array()[0].at("verdict").as_string(), "tie");
+}
+
+TEST(ExternalFrontierTest, WhereEveryTrialFails) {
+  const ExternalFrontier x("exit 3\n");
+  const ProgramEnd o = x.run(kNearAndFar, {"--json"});
+  EXPECT_EQ(o.code, 1) << o.err;
+  EXPECT_NE(o.err.find("keel sweep retry"), std::string::npos) << o.err;
+  const Json j = parse_json(o.last_line(), "output");
+  EXPECT_TRUE(j.at("arms").as_array()[0].at("training_frontier").at("value").is_null());
 }
 
 TEST(Frontier, DryRunSaysHowMuchItMayBe) {

@@ -1,6 +1,9 @@
 // Runs from the command line: what they print, leave behind and exit with.
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <set>
+
 #include "io/json.h"
 #include "run_keel.h"
 
@@ -67,6 +70,22 @@ TEST(Train, NamesARunByTimeAndConfig) {
   EXPECT_TRUE(real_fs().exists(join_path(small.path(), o.last_line() + "/config.toml")));
 }
 
+TEST(Train, RunsThatBeginInOneSecondHaveNamesOfTheirOwn) {
+  const SmallRun small;
+  std::vector<std::unique_ptr<Running>> runs;
+  for (int i = 0; i < 4; ++i) {
+    runs.push_back(std::make_unique<Running>(
+        std::vector<std::string>{"train", "run.toml", "--set=train.steps=1"}, in(small.path())));
+  }
+  std::set<std::string> names;
+  for (const auto& run : runs) {
+    const ProgramEnd o = run->wait();
+    EXPECT_EQ(o.code, 0) << o.err;
+    names.insert(o.last_line());
+  }
+  EXPECT_EQ(names.size(), runs.size());
+}
+
 TEST(Train, ResumeOfAFinishedRunSaysSo) {
   const SmallRun small;
   const Json first = last_json(small.train("run", {"--json"}));
@@ -123,6 +142,20 @@ TEST(Train, ALossThatIsNotFiniteEndsWithTwentyAndTheStep) {
   EXPECT_TRUE(j.at("val_loss").is_null());
   EXPECT_NE(j.at("reason").as_string().find("in step 2"), std::string::npos) << o.last_line();
   EXPECT_NE(o.err.find("keel: diverged: the "), std::string::npos) << o.err;
+  EXPECT_TRUE(real_fs().list(small.file("run/ckpt")).empty());
+}
+
+// A last update may ruin the model though its loss and its gradient were finite.
+TEST(Train, AValidationLossThatIsNotFiniteEndsWithTwentyToo) {
+  const SmallRun small;
+  const ProgramEnd o =
+      small.train("run", {"--json", "--set", "optim.lr=1e18", "--set", "clip.norm=0", "--set",
+                          "train.steps=1", "--set", "schedule.kind=constant"});
+  EXPECT_EQ(o.code, 20) << o.err;
+  const Json j = last_json(o);
+  EXPECT_TRUE(j.at("diverged").as_bool());
+  EXPECT_TRUE(j.at("val_loss").is_null());
+  EXPECT_EQ(j.at("reason").as_string(), "the validation loss is nan after step 1");
   EXPECT_TRUE(real_fs().list(small.file("run/ckpt")).empty());
 }
 

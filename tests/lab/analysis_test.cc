@@ -353,11 +353,12 @@ TEST(Analysis, TrialsThatFailedAreSaid) {
   EXPECT_FALSE(r.arms[1].training_frontier.value);
   EXPECT_TRUE(has_note(r, "normed: no trial has a result."));
   EXPECT_GT(r.failed, 0);
-  EXPECT_THROW(analyse(report_of(spec_of("seeds = 3\n"),
-                                 [](size_t, double, int64_t) {
-                                   return SimulatedEnd{2, false, true};
-                                 })),
-               DataError);
+  const FrontierResult none =
+      analyse(report_of(spec_of("seeds = 3\n"), [](size_t, double, int64_t) {
+        return SimulatedEnd{2, false, true};
+      }));
+  EXPECT_EQ(none.arms.size(), 2u);
+  EXPECT_TRUE(has_note(none, "plain: no trial has a result."));
 }
 
 TEST(Analysis, GrowthOfNorms) {
@@ -465,6 +466,7 @@ TEST(FrontierJson, KeysInTheirOrder) {
   const Json j = parse_json(to_json(r).dump(), "result");
   EXPECT_EQ(keys_of(j), (std::vector<std::string>{"arms",
                                                   "contrasts",
+                                                  "further_contrasts",
                                                   "title",
                                                   "key",
                                                   "above",
@@ -505,6 +507,7 @@ TEST(FrontierJson, KeysInTheirOrder) {
                                                     "logit_rms",
                                                     "branch_rms",
                                                     "published",
+                                                    "early_stop_saving",
                                                     "early_stops_checked",
                                                     "early_stops_right",
                                                     "rates",
@@ -519,7 +522,7 @@ TEST(FrontierJson, KeysInTheirOrder) {
   EXPECT_TRUE(bound.at("high").is_null());
   EXPECT_EQ(keys_of(j.at("contrasts").as_array()[0]),
             (std::vector<std::string>{"name", "estimate", "low", "high", "p", "verdict", "measure",
-                                      "holm_p", "claim", "order_holds", "smallest_p",
+                                      "at", "holm_p", "claim", "order_holds", "smallest_p",
                                       "seeds_to_resolve"}));
 }
 

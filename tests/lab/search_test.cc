@@ -127,6 +127,15 @@ TEST(Search, RefinesWithBothRatesOrNone) {
   EXPECT_EQ(values_of_arm(search_frontiers(o, source), 0, true).size(), 2u);
 }
 
+TEST(Search, AValueThatIsRefusedEndsTheGrid) {
+  SimulatedTrials source([](size_t, double v, int64_t) { return known_frontier(v, 0.01, 10); });
+  source.refused_above = 0.04;
+  const Searched s = search_frontiers(options(1), source);
+  EXPECT_EQ(s.grid.back(), 0.03375);
+  EXPECT_EQ(s.failing_side, GridEnd::kRefused);
+  EXPECT_EQ(s.refusal, "too much of it");
+}
+
 TEST(Search, DoesNotGrowWhereTrialsFailByThemselves) {
   SimulatedTrials source([](size_t, double v, int64_t) {
     SimulatedEnd e = known_frontier(v, 0.01, 10);

@@ -65,6 +65,10 @@ class SimulatedTrials final : public TrialSource {
     return p;
   }
 
+  std::string refusal(double value) override {
+    return value > refused_above ? "too much of it" : "";
+  }
+
   bool run(const std::vector<TrialPlan>& plans, bool early_stop) override {
     ++rounds;
     for (const TrialPlan& p : plans) {
@@ -93,6 +97,7 @@ class SimulatedTrials final : public TrialSource {
 
   int64_t left = 1'000'000;  // trials that it runs before a stop is asked for
   int64_t ran = 0, rounds = 0;
+  double refused_above = 1e300;
 
  private:
   struct Asked {

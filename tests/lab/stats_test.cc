@@ -38,6 +38,26 @@ std::vector<Observation> exact_table(size_t arms, int64_t seeds, uint64_t row = 
   return out;
 }
 
+// Differences of rounding are none, and seeds that do not differ say nothing of others.
+TEST(TwoWayModel, RoundingIsNoDifference) {
+  std::vector<Observation> y;
+  for (int64_t seed = 0; seed < 3; ++seed) {
+    const double v = 2.1 + 0.3 * static_cast<double>(seed);
+    y.push_back({0, seed, v, v});
+    y.push_back({1, seed, v * (1 + 2e-16), v * (1 + 2e-16)});
+  }
+  const std::vector<double> weights{1, -1};
+  const Estimate same = fit_arms(y)->estimate(weights);
+  EXPECT_EQ(same.value, 0);
+  EXPECT_EQ(same.p, 1);
+  for (Observation& o : y) o.low = o.high = o.arm == 0 ? 2.0 / 3 : 1.1;
+  const Estimate unused = fit_arms(y)->estimate(weights);
+  EXPECT_FALSE(unused.interval);
+  EXPECT_TRUE(std::isnan(unused.p));
+  EXPECT_EQ(fit_arms(y)->residual_sd(), 0);
+  EXPECT_EQ(power_of_seeds(1, 1e-17, 2, 3, 0.05), 1);
+}
+
 TEST(Distributions, RefuseWhatHasNoValue) {
   expect_error<DataError>("t_quantile: the probability is 1, it must lie between 0 and 1",
                           [] { t_quantile(1, 3); });

@@ -53,6 +53,21 @@ TEST(Verdict, WindowIsTwoPercentAndAtLeastTwenty) {
   EXPECT_EQ(verdict_window(50'000, {}), 1000);
 }
 
+// One enormous loss is forgotten once it has left the window.
+TEST(Verdict, MeansAreThoseOfTheWindow) {
+  DivergenceRule rule({0, 2000, 5.0}, {});  // a window of 40
+  std::vector<double> losses;
+  for (int64_t i = 0; i < 300; ++i) {
+    losses.push_back(i == 100 ? 1e300 : 2 + 0.1 * std::sin(static_cast<double>(i)));
+    if (rule.add(losses.back())) break;
+    if (!rule.mean()) continue;
+    double sum = 0;
+    for (size_t k = losses.size() - 40; k < losses.size(); ++k) sum += losses[k];
+    EXPECT_NEAR(*rule.mean(), sum / 40, 1e-12 * sum) << i;
+  }
+  EXPECT_EQ(losses.size(), 300u);
+}
+
 TEST(Verdict, HealthyRunsTrain) {
   const JudgedRun flat = judge([](int64_t i) { return 2 + 2 * std::exp(-i / 50.0); });
   EXPECT_EQ(flat.verdict, RunVerdict::kTrains) << flat.reason;

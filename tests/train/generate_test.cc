@@ -163,11 +163,12 @@ TEST(Sampling, BadOptionsAreNamed) {
                             [] { check_options({.min_p = 1.5}); });
   expect_error<ConfigError>("--repetition-penalty: must be above 0",
                             [] { check_options({.repetition_penalty = 0}); });
+  expect_error<ConfigError>("--seed: must be at least 0", [] { check_options({.seed = -1}); });
 }
 
 TEST(Generate, IsAFunctionOfItsSeed) {
   const Model model;
-  const auto text = [&](uint64_t seed, double temperature) {
+  const auto text = [&](int64_t seed, double temperature) {
     return generate_text(*model, model.data->tokenizer(), "1 2 3",
                          {.tokens = 50, .temperature = temperature, .seed = seed});
   };

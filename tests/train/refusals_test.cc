@@ -142,6 +142,9 @@ const std::vector<Refusal>& training_refusals() {
        "model.context: is 16, data.kind = \"recall\" with 8 pairs needs at least 17"},
       {{"data.kind=random"},
        "model.vocab: data.kind = \"random\" needs it: how many ids are there?"},
+      {{"data.kind=npy", "data.document_mask=true"},
+       "data.document_mask: tells documents apart by the id that ends one, and there is none; set "
+       "data.end_token (or the tokenizer's `end`), or leave it false"},
       {{"train.steps=1000000000000", "train.batch=16777216"},
        "train.steps: 1000000000000 steps of 16777216 x 256 tokens are more than 1e+18, which "
        "cannot be "

@@ -1,7 +1,8 @@
 // The pictures of a frontier's page: what each draws and the numbers that belong to it.
 "use strict";
 
-const R = keel.data.result;
+// Contrasts as asked for, then those of the other measures.
+const R = { ...keel.data.result, contrasts: [...keel.data.result.contrasts, ...keel.data.result.further_contrasts] };
 const arms = R.arms;
 const verdictMarks = {
   trains: { shape: "circle", k: 0 },
@@ -16,6 +17,7 @@ const measureNames = {
   best_loss: "loss at own best rate", common_loss: "loss at a common rate",
 };
 const measureOf = (name) => measureNames[name] || name;
+const comparedOf = (c) => known(c.at) ? `${measureOf(c.measure)} (${keel.rate(c.at)})` : measureOf(c.measure);
 const ends = (f) => [f.value, f.low, f.high].filter(known);
 // What an axis of rates shows: those that were tried, and of the frontiers what lies at most half a
 // decade beyond them; the rest ends in an arrow.
@@ -301,7 +303,7 @@ function contrastFigure(ratio) {
     title: ratio ? "Contrasts of frontiers" : "Contrasts of losses",
     unit: ratio ? "ratio, first recipe over second" : "nats a token, first recipe minus second",
     head: ["contrast", "measure", "estimate", "low", "high", "p", "Holm p", "verdict"],
-    rows: list.map((c) => [c.name, measureOf(c.measure), c.estimate, c.low, c.high, c.p, c.holm_p, c.verdict]),
+    rows: list.map((c) => [c.name, comparedOf(c), c.estimate, c.low, c.high, c.p, c.holm_p, c.verdict]),
     draw: (width) => contrastPicture(list, ratio, width),
   };
 }
@@ -331,7 +333,7 @@ function contrastPicture(list, ratio, width) {
   list.forEach((c, i) => {
     const y = box.top + i * row + 30;
     const style = contrastMarks[c.verdict] || contrastMarks["not resolved"];
-    const label = `${c.name}, ${measureOf(c.measure)}`;
+    const label = `${c.name}, ${comparedOf(c)}`;
     p.text(box.left, y - 14, label, "t");
     if (box.width > (label.length + 36) * 6.7) p.text(box.left + box.width, y - 14, `${keel.estimateText(c)}: ${c.verdict}`, "m", "end");
     if (known(c.low) || known(c.high)) {

@@ -91,7 +91,7 @@ function certainty() {
 }
 
 function sureItem(c) {
-  return el("li", {}, badge(c.verdict), ` ${c.name}, ${measureOf(c.measure)}: ${keel.estimateText(c)}`,
+  return el("li", {}, badge(c.verdict), ` ${c.name}, ${comparedOf(c)}: ${keel.estimateText(c)}`,
     c.claim ? `; claim ${c.claim}` : "", c.verdict === "differs" && !c.order_holds ? "; the order changes with the margin, so none is claimed" : "",
     c.verdict === "not resolved" ? `; these seeds cannot tell${known(c.seeds_to_resolve) ? `, about ${c.seeds_to_resolve} would` : ""}` : "", ".");
 }
@@ -152,7 +152,7 @@ function contrasts() {
   if (R.contrasts.length === 0) return none("contrasts", "The file names no contrast.");
   grid("contrasts", [true, false].filter((ratio) => R.contrasts.some((c) => isRatio(c) === ratio)).map(contrastFigure));
   const head = ["Contrast", "Measure", "Verdict", "Claim", "Estimate (interval)", "p", "Holm p", "Order under three margins", "Smallest p", "Seeds to resolve"];
-  const rows = R.contrasts.map((c) => el("tr", {}, el("th", { scope: "row" }, c.name), el("td", { class: "whole" }, measureOf(c.measure)), el("td", {}, badge(c.verdict)),
+  const rows = R.contrasts.map((c) => el("tr", {}, el("th", { scope: "row" }, c.name), el("td", { class: "whole" }, comparedOf(c)), el("td", {}, badge(c.verdict)),
     el("td", {}, c.claim || "–"), el("td", { class: "whole" }, keel.estimateText(c)), num(keel.pText(c.p)), num(keel.pText(c.holm_p)), el("td", {}, c.order_holds ? "holds" : "does not hold"),
     num(keel.pText(c.smallest_p)), num(known(c.seeds_to_resolve) ? String(c.seeds_to_resolve) : "–")));
   show("contrasts", el("p", { class: "hint" }, "Differs: the interval excludes no difference. Tie: it lies inside the stated margin. Not resolved: neither, which is no tie. " +
@@ -215,7 +215,8 @@ function ruleText() {
     `Early stop, by loss alone and the same for all recipes: diverged as above, or that mean above ${r.stop_factor} times the first loss. ` +
       (known(R.early_stop_agreement) ? `Within a factor 1.5 of the frontier it agrees with full runs in ${percent(R.early_stop_agreement)}` : "Its agreement with full runs was not measured") +
       (checked.length ? ` (${checked.map((a) => `${a.name} ${a.early_stops_right} of ${a.early_stops_checked}`).join(", ")})` : "") +
-      (known(R.early_stop_saving) ? `; it saved ${percent(R.early_stop_saving)} of the steps.` : "."),
+      (known(R.early_stop_saving) ? `; it saved ${percent(R.early_stop_saving)} of the steps ` +
+        `(${arms.filter((a) => known(a.early_stop_saving)).map((a) => `${a.name} ${percent(a.early_stop_saving)}`).join(", ")}).` : "."),
     "Training frontier: the first crossing of that bound beyond the best rate, interpolated in log rate. Divergence frontier: between the last rate before which all seeds pass and the first that diverges. " +
       `Grid ratio ${keel.number(R.ratio)}; ${percent(R.level)} intervals by a two-way model in log rate with the seed as block. Ill-determined: a standard error above a factor 1.5.`,
   ];

@@ -90,7 +90,7 @@ keel.shownText = ({ winner, loser, contrast }) => {
   const sure = p === null || p === undefined ? "" : `, p ${p < 1e-4 ? "" : "= "}${keel.pText(p)}`;
   if (contrast.measure === "training_frontier") return `${winner} trains further ${keel.data.result.above ? "up" : "down"} than ${loser}: ${contrast.name}, ${text}${sure}.`;
   if (contrast.measure === "divergence_frontier") return `${winner} diverges only further ${keel.data.result.above ? "up" : "down"} than ${loser}: ${contrast.name}, ${text}${sure}.`;
-  const where = contrast.measure === "common_loss" ? "at a common rate" : "each at its own best rate";
+  const where = contrast.measure === "common_loss" ? `at the common rate ${keel.rate(contrast.at)}` : "each at its own best rate";
   return `${winner} has the lower loss than ${loser}, ${where}: ${contrast.name}, ${text}${sure}.`;
 };
 

@@ -28,14 +28,9 @@ double mean(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-// Of the key, from the logarithm that stands for it; a value that was run is that very value again.
-double shown_value(double log_value, double direction) {
-  return std::strtod(fmt::format("{:.12g}", std::exp(direction * log_value)).c_str(), nullptr);
-}
-
 FrontierValue value_of(double log_value, Censored censored, double direction) {
   FrontierValue v;
-  v.value = shown_value(log_value, direction);
+  v.value = value_of_log(log_value, direction);
   if (censored == Censored::kRight) v.censored = direction > 0 ? "right" : "left";
   if (censored == Censored::kLeft) v.censored = direction > 0 ? "left" : "right";
   return v;
@@ -49,8 +44,8 @@ FrontierValue value_of(const Observation& o, double direction) {
 }
 
 void set_ends(FrontierValue& v, double log_low, double log_high, double direction) {
-  if (std::isfinite(log_low)) v.low = shown_value(log_low, direction);
-  if (std::isfinite(log_high)) v.high = shown_value(log_high, direction);
+  if (std::isfinite(log_low)) v.low = value_of_log(log_low, direction);
+  if (std::isfinite(log_high)) v.high = value_of_log(log_high, direction);
   if (direction < 0) std::swap(v.low, v.high);
 }
 
@@ -269,16 +264,26 @@ void check_early_stops(const SearchReport& report, FrontierResult& result) {
 }
 
 void add_early_stop(const SearchReport& report, FrontierResult& result) {
-  double done = 0, planned = 0;
+  struct Steps {
+    double done = 0, planned = 0;
+  };
+  Steps all;
+  std::vector<Steps> by_arm(result.arms.size());
   for (const Searched& searched : report.tables) {
     for (const SearchedTrial& t : searched.trials) {
       if (!t.row.result) continue;
-      done += static_cast<double>(t.row.result->losses.size());
-      planned += static_cast<double>(t.row.result->steps);
+      for (Steps* s : {&all, &by_arm[t.arm]}) {
+        s->done += static_cast<double>(t.row.result->losses.size());
+        s->planned += static_cast<double>(t.row.result->steps);
+      }
     }
   }
-  if (!report.spec.early_stop || planned == 0) return;
-  result.early_stop_saving = 1 - done / planned;
+  if (!report.spec.early_stop || all.planned == 0) return;
+  result.early_stop_saving = 1 - all.done / all.planned;
+  for (size_t i = 0; i < by_arm.size(); ++i) {
+    const Steps& s = by_arm[i];
+    if (s.planned > 0) result.arms[i].early_stop_saving = 1 - s.done / s.planned;
+  }
   check_early_stops(report, result);
 }
 
@@ -313,8 +318,10 @@ void check_regime(const SearchReport& report, FrontierResult& result) {
   }
 }
 
-std::string why(GridEnd end, const FrontierSpec& spec) {
+std::string why(GridEnd end, const FrontierSpec& spec, const Searched& searched) {
   switch (end) {
+    case GridEnd::kRefused:
+      return fmt::format("what a config may be ({})", searched.refusal);
     case GridEnd::kCap:
       return fmt::format("cap = {}", plain(spec.cap));
     case GridEnd::kFloor:
@@ -355,7 +362,7 @@ std::string unbounded_note(const FrontierSpec& spec, const Searched& searched, s
   const std::optional<double> failed = failed_beyond(searched, arm, a, up);
   const std::string end =
       failed ? fmt::format("all trials at {} failed by themselves", plain(*failed))
-             : fmt::format("the grid ended by {}", why(searched.failing_side, spec));
+             : fmt::format("the grid ended by {}", why(searched.failing_side, spec, searched));
   return fmt::format(
       "{} {} up to {} = {}; {}: {}.", a.name,
       some_fail ? "fails with too few seeds to say where" : "never fails", spec.key,
@@ -390,7 +397,7 @@ void add_arm_notes(const SearchReport& report, const Searched& searched, Frontie
     if (a.best_lr && *a.best_lr == edge) {
       result.notes.push_back(fmt::format(
           "{}: the best {} is the {} that was tried, {}; the grid ended by {}.", a.name, spec.key,
-          up ? "smallest" : "largest", plain(edge), why(searched.other_side, spec)));
+          up ? "smallest" : "largest", plain(edge), why(searched.other_side, spec, searched)));
     }
   }
 }
@@ -406,10 +413,28 @@ void add_scale_notes(const SearchReport& report, FrontierResult& result) {
   }
 }
 
+// Whether every seed of every arm came to the very same losses.
+bool seeds_are_one(const FrontierResult& result) {
+  bool several = false;
+  for (const ArmResult& a : result.arms) {
+    for (size_t i = 1; i < a.trials.size(); ++i) {
+      if (a.trials[i].rate != a.trials[i - 1].rate) continue;
+      if (a.trials[i].loss != a.trials[i - 1].loss) return false;
+      several = true;
+    }
+  }
+  return several;
+}
+
 void add_notes(const SearchReport& report, const Searched& searched, FrontierResult& result) {
   if (report.spec.seed_list().size() < 2) {
     result.notes.emplace_back(
         "Fewer than two seeds: there are no intervals, and nothing can be said to differ.");
+  }
+  if (seeds_are_one(result)) {
+    result.notes.emplace_back(
+        "All seeds came to the same losses, so that they say nothing of how sure this is: does the "
+        "trainer use its seed?");
   }
   add_arm_notes(report, searched, result);
   add_scale_notes(report, result);
@@ -471,16 +496,17 @@ LabelledArms label_arms(const SearchReport& report, const Searched& searched, La
     out.all.push_back(table.labelled(spec.rule, labelling));
     out.common.push_back(common.labelled(spec.rule, labelling));
   }
-  if (out.arms.empty()) {
-    out.problem = "no trial has a result";
-    return out;
-  }
+  if (out.arms.empty()) return out;
   try {
     out.frontiers = find_frontiers(out.all, spec.level);
   } catch (const DataError& e) {
     out.problem = e.what();
   }
   return out;
+}
+
+double value_of_log(double log_value, double direction) {
+  return std::strtod(fmt::format("{:.12g}", std::exp(direction * log_value)).c_str(), nullptr);
 }
 
 FrontierValue training_value(const Estimate& estimate, const Observation& of_mean,
@@ -518,8 +544,8 @@ FrontierResult analyse(const SearchReport& report) {
     by_labelling.push_back(label_arms(report, searched, l));
   }
   const LabelledArms& stated = by_labelling[0];
-  if (!stated.frontiers) throw DataError(stated.problem);
-  result.unigram_entropy = stated.all[0].scale().unigram_entropy;
+  if (!stated.frontiers && !stated.arms.empty()) throw DataError(stated.problem);
+  if (!stated.all.empty()) result.unigram_entropy = stated.all[0].scale().unigram_entropy;
   for (size_t arm = 0; arm < report.spec.arms.size(); ++arm) {
     result.arms.push_back(ArmAnalysis(report, searched, stated, arm).run());
   }

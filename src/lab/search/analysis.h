@@ -48,6 +48,8 @@ struct LabelledArms {
 };
 LabelledArms label_arms(const SearchReport& report, const Searched& searched, Labelling labelling);
 
+// Of the key, from the logarithm that stands for it; a value that was run is that very value again.
+double value_of_log(double log_value, double direction);
 // A training frontier, from the model's estimate and the crossing of the mean over seeds.
 FrontierValue training_value(const Estimate& estimate, const Observation& of_mean,
                              double direction);

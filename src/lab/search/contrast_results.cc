@@ -21,7 +21,8 @@ namespace {
 struct Family {
   std::vector<std::unique_ptr<ArmModel>> owned;
   std::vector<ContrastOf> contrasts;
-  std::vector<size_t> which;  // of the file's
+  std::vector<size_t> which;              // of the file's
+  std::vector<std::optional<double>> at;  // the logarithm of a common value
 
   std::optional<size_t> place(size_t contrast) const {
     const auto it = std::find(which.begin(), which.end(), contrast);
@@ -59,13 +60,14 @@ class FamilyMaker {
     return p;
   }
 
-  void add(Family& f, const ArmModel& model, size_t contrast, size_t a, size_t b,
-           double sign) const {
+  void add(Family& f, const ArmModel& model, size_t contrast, size_t a, size_t b, double sign,
+           std::optional<double> at = {}) const {
     ContrastOf c{&model, {contrasts_[contrast].name, std::vector<double>(model.arms())}};
     c.contrast.weights[a] = sign;
     c.contrast.weights[b] = -sign;
     f.contrasts.push_back(std::move(c));
     f.which.push_back(contrast);
+    f.at.push_back(at);
   }
 
   // Logarithms of frontiers are counted towards what fails: `direction` turns them back.
@@ -123,7 +125,7 @@ class FamilyMaker {
         losses.push_back({1, of_a.seeds()[s], y, y});
       }
       f.owned.push_back(fit_arms(losses));
-      add(f, *f.owned.back(), i, 0, 1, 1);
+      add(f, *f.owned.back(), i, 0, 1, 1, of_a.log_rates()[rate - 1]);
     }
   }
 
@@ -150,32 +152,45 @@ std::string claim_of(ContrastSpec::Claim claim, const JudgedContrast& c, bool or
 class Judge {
  public:
   Judge(const SearchReport& report, const std::vector<LabelledArms>& by_labelling)
-      : report_(report), by_labelling_(by_labelling), asked_(report.spec.contrast_list()) {
-    std::set<std::string> seen;
-    for (const ContrastSpec& c : asked_) {
-      if (seen.insert(c.name).second) contrasts_.push_back(c);
-    }
-  }
+      : report_(report), by_labelling_(by_labelling), asked_(report.spec.contrast_list()) {}
 
   std::vector<ContrastResult> run() {
     std::vector<ContrastResult> out;
-    for (const char* measure : kMeasures) {
-      std::vector<Family> families;
-      std::vector<std::vector<JudgedContrast>> judged;
-      for (const LabelledArms& labelled : by_labelling_) {
-        families.push_back(FamilyMaker(report_, contrasts_, labelled).make(measure));
-        const double margin =
-            is_frontier(measure) ? report_.spec.log_margin() : report_.spec.loss_margin;
-        judged.push_back(judge_contrasts(families.back().contrasts, margin, report_.spec.level));
-      }
-      for (size_t i = 0; i < contrasts_.size(); ++i) {
-        out.push_back(result_of(i, measure, families, judged));
-      }
+    for (const bool asked : {true, false}) {
+      for (const char* measure : kMeasures) add_family(measure, asked, out);
     }
     return out;
   }
 
  private:
+  bool is_asked(const std::string& name, std::string_view measure) const {
+    return std::any_of(asked_.begin(), asked_.end(), [&](const ContrastSpec& c) {
+      return c.name == name && c.measure == measure;
+    });
+  }
+
+  // What the file asks of a measure is a family, and so is what it does not.
+  void add_family(const std::string& measure, bool asked, std::vector<ContrastResult>& out) const {
+    std::vector<ContrastSpec> contrasts;
+    std::set<std::string> seen;
+    for (const ContrastSpec& c : asked_) {
+      if (is_asked(c.name, measure) == asked && seen.insert(c.name).second) contrasts.push_back(c);
+    }
+    if (contrasts.empty()) return;
+    std::vector<Family> families;
+    std::vector<std::vector<JudgedContrast>> judged;
+    for (const LabelledArms& labelled : by_labelling_) {
+      families.push_back(FamilyMaker(report_, contrasts, labelled).make(measure));
+      const double margin =
+          is_frontier(measure) ? report_.spec.log_margin() : report_.spec.loss_margin;
+      judged.push_back(judge_contrasts(families.back().contrasts, margin, report_.spec.level));
+    }
+    for (size_t i = 0; i < contrasts.size(); ++i) {
+      out.push_back(result_of(contrasts[i], i, measure, families, judged));
+      out.back().asked = asked;
+    }
+  }
+
   std::optional<ContrastSpec::Claim> claim(const std::string& name,
                                            std::string_view measure) const {
     for (const ContrastSpec& c : asked_) {
@@ -186,11 +201,12 @@ class Judge {
     return {};
   }
 
-  ContrastResult result_of(size_t contrast, const std::string& measure,
+  // `contrast` is its number among those of the families, one for each labelling.
+  ContrastResult result_of(const ContrastSpec& spec, size_t contrast, const std::string& measure,
                            const std::vector<Family>& families,
                            const std::vector<std::vector<JudgedContrast>>& judged) const {
     ContrastResult r;
-    r.name = contrasts_[contrast].name;
+    r.name = spec.name;
     r.measure = measure;
     r.verdict = name_of(Resolution::kNotResolved);
     const auto claimed = claim(r.name, measure);
@@ -199,6 +215,8 @@ class Judge {
     if (!at) return r;
     const JudgedContrast& c = judged[0][*at];
     fill(r, c, is_frontier(measure));
+    const std::optional<double> log_value = families[0].at[*at];
+    if (log_value) r.at = value_of_log(*log_value, report_.spec.direction());
     std::vector<JudgedContrast> each;
     for (size_t l = 0; l < families.size(); ++l) {
       const std::optional<size_t> place = families[l].place(contrast);
@@ -206,7 +224,7 @@ class Judge {
     }
     r.order_holds = each.size() == kLabellings && order_holds(each);
     if (claimed) r.claim = claim_of(*claimed, c, r.order_holds);
-    add_seeds(r, contrasts_[contrast], *families[0].contrasts[*at].model);
+    add_seeds(r, spec, *families[0].contrasts[*at].model);
     return r;
   }
 
@@ -243,7 +261,7 @@ class Judge {
 
   const SearchReport& report_;
   const std::vector<LabelledArms>& by_labelling_;
-  std::vector<ContrastSpec> asked_, contrasts_;  // as the file has them; each name once
+  std::vector<ContrastSpec> asked_;  // as the file has them
 };
 
 }  // namespace

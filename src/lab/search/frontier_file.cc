@@ -18,6 +18,7 @@
 #include "io/fs.h"
 #include "lab/sweep/spec.h"
 #include "lab/sweep/trial_run.h"
+#include "lab/sweep/worker.h"
 #include "train/environment.h"
 
 namespace keel {
@@ -64,7 +65,9 @@ Loaded load_arm(const std::string& base, const Settings& sets) {
 Pairs conditions_of(const Loaded& arm, const std::string& key) {
   const RunConfig& c = arm.config;
   const int64_t tokens = c.sequences() * c.model.context;
-  Pairs out{{"steps", std::to_string(c.train.steps)},
+  const std::string path = plain_value(arm.value("data.path"));
+  Pairs out{{"data", c.data.reader.kind() + (path.empty() || path == "\"\"" ? "" : " " + path)},
+            {"steps", std::to_string(c.train.steps)},
             {"tokens", fmt::format("{} ({} a step)", tokens * c.train.steps, tokens)},
             {"batch", fmt::format("{} x {} tokens", c.sequences(), c.model.context)},
             {"warm-up", fmt::format("{} steps", c.schedule.warmup)},
@@ -79,6 +82,15 @@ Pairs conditions_of(const Loaded& arm, const std::string& key) {
                                   c.model.layers, c.model.heads, c.model.head_dim_in_force())}};
   if (key != "optim.lr") out.emplace_back("rate", arm.value("optim.lr"));
   return out;
+}
+
+// Of a trainer that is not ours: what the file says of it.
+Pairs external_conditions(const ExternalConfig& trial) {
+  const auto known = [](int64_t n) { return n > 0 ? std::to_string(n) : "not known"; };
+  return {{"trainer", trial.command},
+          {"steps", known(trial.steps)},
+          {"warm-up", fmt::format("{} steps", trial.warmup)},
+          {"tokens, batch, schedule, dtype, clip", "the trainer's, not known here"}};
 }
 
 // One list for all arms; where they differ each has its own words.
@@ -111,6 +123,8 @@ class FileReader {
     const VerdictConfig wide = spec.rule.labelled(Labelling::kWide);
     const Settings common = settings_of(spec.set);
     plan_.setup = make_setup(plan_.file, spec.base, spec.trial, wide, spec.early_stop, common);
+    plan_.stated =
+        make_setup(plan_.file, spec.base, spec.trial, spec.rule, spec.early_stop, common);
     plan_.sets.resize(spec.axis.empty() ? 1 : spec.axis_values.size());
     for (const ArmSpec& arm : spec.arms) {
       Settings sets = common;
@@ -122,7 +136,12 @@ class FileReader {
       plan_.arms.push_back(std::move(facts));
     }
     check_sets();
-    if (spec.trial.command.empty()) read_own();
+    if (spec.key == "train.seed") fail("key: \"train.seed\" is what seeds are for");
+    if (spec.trial.command.empty()) {
+      read_own();
+    } else {
+      plan_.conditions = external_conditions(spec.trial);
+    }
     for (size_t i = 0; i < plan_.sets.size(); ++i) set_axis(i);
     check_plans();
     return std::move(plan_);
@@ -333,13 +352,81 @@ TrialPlan frontier_trial(const FrontierPlan& plan, size_t axis, size_t arm, doub
   return plan_trials(plan.setup, {wanted}).front();
 }
 
+namespace {
+
+// What may not change between two searches in one folder, beside base, rule and trainer: the grid's
+// numbers; and what may only be added to: arms and seeds.
+Json identity_of(const FrontierPlan& plan) {
+  const FrontierSpec& s = plan.spec;
+  Json arms = Json::object();
+  for (size_t i = 0; i < s.arms.size(); ++i) {
+    arms.set(s.arms[i].name, fmt::format("{}", fmt::join(plan.arms[i].sets, " ")));
+  }
+  return Json::object()
+      .set("key", s.key)
+      .set("from", s.from)
+      .set("axis", s.axis)
+      .set("start", plain(s.start))
+      .set("ratio", plain(s.ratio))
+      .set("arms", std::move(arms))
+      .set("seeds", Json::array_of(s.seed_list()));
+}
+
+// What of the search that was begun is another or missing in this one; or "".
+std::string other_search(const Json& begun, const Json& now) {
+  for (const char* key : {"key", "from", "axis", "start", "ratio"}) {
+    const std::string &was = begun.at(key).as_string(), &is = now.at(key).as_string();
+    if (was != is) return fmt::format("{} was {}, is {}", key, was, is);
+  }
+  for (const JsonMember& arm : begun.at("arms").as_object()) {
+    const Json* same = now.at("arms").find(arm.key);
+    if (!same) return fmt::format("arm {} is gone", arm.key);
+    if (same->as_string() == arm.value.as_string()) continue;
+    return fmt::format("arm {} was \"{}\", is \"{}\"", arm.key, arm.value.as_string(),
+                       same->as_string());
+  }
+  for (const Json& seed : begun.at("seeds").as_array()) {
+    const auto& seeds = now.at("seeds").as_array();
+    const bool there = std::any_of(seeds.begin(), seeds.end(),
+                                   [&](const Json& s) { return s.as_int() == seed.as_int(); });
+    if (!there) return fmt::format("seed {} is gone", seed.as_int());
+  }
+  return "";
+}
+
+}  // namespace
+
 void enter_frontier(TrialStore& store, const FrontierPlan& plan, bool early_stop) {
+  const Json now = identity_of(plan);
+  const std::map<std::string, std::string> meta = store.meta();
+  if (const auto it = meta.find("search"); it != meta.end()) {
+    const std::string other = other_search(parse_json(it->second, "the store of trials"), now);
+    if (!other.empty()) {
+      throw ConfigError(
+          fmt::format("{}: this is not the search that was begun here: {}; choose another --out",
+                      plan.file, other));
+    }
+  }
   Sweep sweep;
   sweep.file = plan.file;
   sweep.setup = plan.setup;
   sweep.setup.early_stop = early_stop;
   for (TrialRow& row : store.rows(false)) sweep.trials.push_back(std::move(row.plan));
   enter_sweep(store, sweep);
+  store.set_meta("search", now.dump());
+  store.set_meta("stated", setup_text(plan.stated));
+}
+
+std::string StoredTrials::refusal(double value) {
+  try {
+    for (size_t arm = 0; arm < plan_.spec.arms.size(); ++arm) {
+      plan(arm, value, plan_.spec.seed_list().front());
+    }
+  } catch (const ConfigError& e) {
+    const std::string text = e.what();
+    return text.substr(0, text.find('\n'));
+  }
+  return "";
 }
 
 bool StoredTrials::run(const std::vector<TrialPlan>& plans, bool early_stop) {
@@ -386,6 +473,8 @@ std::optional<FrontierResult> run_frontier(const FrontierPlan& plan, TrialStore&
     const TrialPlan first =
         frontier_trial(plan, 0, 0, plan.spec.start, plan.spec.seed_list().front());
     report.bigram_entropy = data_entropy(store, config_of(plan.setup, first)).bigram;
+    report.conditions.emplace_back("data's fingerprint",
+                                   data_fingerprint(store, config_of(plan.setup, first)));
   }
   const SearchOptions search = search_options(plan);
   for (size_t i = 0; i < plan.sets.size(); ++i) {

@@ -21,7 +21,8 @@ struct FrontierPlan {
   std::string file;     // absolute
   std::string command;  // that makes the result, for the report
   FrontierSpec spec;
-  TrialSetup setup;
+  TrialSetup setup;   // its rule is the widest: a run is given up where it is lost under each
+  TrialSetup stated;  // with the file's rule, by which trials are judged
   // Of each value of the axis (one where there is none) and each arm.
   std::vector<std::vector<std::vector<Setting>>> sets;
   std::vector<ArmFacts> arms;
@@ -54,6 +55,7 @@ class StoredTrials final : public TrialSource {
   TrialPlan plan(size_t arm, double value, int64_t seed) override {
     return frontier_trial(plan_, axis_, arm, value, seed);
   }
+  std::string refusal(double value) override;
   bool run(const std::vector<TrialPlan>& plans, bool early_stop) override;
   std::vector<TrialRow> rows(const std::vector<TrialPlan>& plans) override;
 
@@ -67,7 +69,8 @@ class StoredTrials final : public TrialSource {
   std::unique_ptr<TrialStore> full_;
 };
 
-// ConfigError when the store was begun with another base, rule or trainer.
+// ConfigError when the store was begun with another base, rule or trainer, another key, start or
+// ratio, or with arms or seeds that are no longer there.
 void enter_frontier(TrialStore& store, const FrontierPlan& plan, bool early_stop);
 
 // The whole search and what came of it; nothing where a stop came before its end.

@@ -99,6 +99,7 @@ Json to_json(const ArmResult& a) {
       .append("logit_rms", maybe(a.logit_rms))
       .append("branch_rms", maybe(a.branch_rms))
       .append("published", maybe(a.published))
+      .append("early_stop_saving", maybe(a.early_stop_saving))
       .append("early_stops_checked", a.early_stops_checked)
       .append("early_stops_right", a.early_stops_right)
       .append("rates", list(a.rates))
@@ -117,6 +118,7 @@ Json to_json(const ContrastResult& c) {
       .append("p", maybe(c.p))
       .append("verdict", c.verdict)
       .append("measure", c.measure)
+      .append("at", maybe(c.at))
       .append("holm_p", maybe(c.holm_p))
       .append("claim", c.claim)
       .append("order_holds", c.order_holds)
@@ -148,8 +150,11 @@ Json pairs(const std::vector<std::pair<std::string, std::string>>& list) {
 Json to_json(const FrontierResult& r) {
   Json rankings = Json::array();
   for (const auto& order : r.rankings) rankings.push(Json::array_of(order));
-  Json out = Json::object().append("arms", list(r.arms)).append("contrasts", list(r.contrasts));
-  out.append("title", r.title)
+  std::vector<ContrastResult> asked, further;
+  for (const ContrastResult& c : r.contrasts) (c.asked ? asked : further).push_back(c);
+  Json out = Json::object().append("arms", list(r.arms)).append("contrasts", list(asked));
+  out.append("further_contrasts", list(further))
+      .append("title", r.title)
       .append("key", r.key)
       .append("above", r.above)
       .append("ratio", r.ratio)

@@ -65,6 +65,7 @@ struct ArmResult {
   std::optional<double> sensitivity;               // to the rate, mean over seeds
   std::optional<double> logit_rms, branch_rms;     // at initialisation
   std::optional<double> published;                 // a value that the file gives, its unit too
+  std::optional<double> early_stop_saving;         // share of its steps
   // Trials stopped within a factor 1.5 of the frontier that were run to their end as well, and how
   // many of them were lost by then.
   int64_t early_stops_checked = 0, early_stops_right = 0;
@@ -76,6 +77,8 @@ struct ArmResult {
 struct ContrastResult {
   std::string name;     // "QK_norm > baseline"
   std::string measure;  // "training_frontier", "divergence_frontier", "best_loss", "common_loss"
+  bool asked = false;   // for this measure by the file; the others are there to look at
+  std::optional<double> at;                   // the common value of "common_loss"
   std::optional<double> estimate, low, high;  // a ratio for frontiers, nats for losses
   std::optional<double> p, holm_p;
   std::string verdict;       // "differs", "tie", "not resolved"

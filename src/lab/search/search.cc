@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "core/error.h"
 #include "lab/sweep/trial_run.h"
@@ -161,10 +162,15 @@ class Search {
     if (can_other && room > 0) take(!up);
     return fresh;
   }
-  GridEnd end_of(int64_t wanted, bool above, int64_t room) const {
+  GridEnd end_of(int64_t wanted, bool above, int64_t room) {
     if (wanted == 0) return GridEnd::kSatisfied;
-    if (!grid_.beyond(above)) return above ? GridEnd::kCap : GridEnd::kFloor;
-    return room > 0 ? GridEnd::kSatisfied : GridEnd::kMaxRates;
+    const std::optional<double> next = grid_.beyond(above);
+    if (!next) return above ? GridEnd::kCap : GridEnd::kFloor;
+    if (room <= 0) return GridEnd::kMaxRates;
+    const std::string refusal = source_.refusal(*next);
+    if (refusal.empty()) return GridEnd::kSatisfied;
+    out_.refusal = refusal;
+    return GridEnd::kRefused;
   }
 
   // With both rates or none: one alone would pull the crossing to its side.
@@ -178,6 +184,7 @@ class Search {
       for (const double log_rate : refining_rates(*o)) {
         const double v = grid_.rounded(std::exp(o_.direction * log_rate));
         if (grid_.has(v) || !grid_.allowed(v) || !taken.insert(v).second) continue;
+        if (!source_.refusal(v).empty()) continue;
         add(trials, arm, v, true);
       }
     }

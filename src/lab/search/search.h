@@ -20,6 +20,8 @@ class TrialSource {
   virtual ~TrialSource() = default;
   // Of one trial; its id tells it from all others.
   virtual TrialPlan plan(size_t arm, double value, int64_t seed) = 0;
+  // Why no arm can be run at this value; empty where all can.
+  virtual std::string refusal(double value) = 0;
   // Has those done that are not yet. False where a stop came before the end.
   virtual bool run(const std::vector<TrialPlan>& plans, bool early_stop) = 0;
   // Of trials that were run, in the order of `plans`.
@@ -50,7 +52,7 @@ struct SearchedTrial {
 void label(SearchedTrial& trial, const VerdictConfig& rule);
 
 // Why a side of the grid ended although some arm wanted more of it.
-enum class GridEnd : uint8_t { kSatisfied, kCap, kFloor, kMaxRates };
+enum class GridEnd : uint8_t { kSatisfied, kCap, kFloor, kMaxRates, kRefused };
 
 struct Searched {
   bool stopped = false;               // before its end, as asked; the rest is then what there is
@@ -58,6 +60,7 @@ struct Searched {
   std::vector<SearchedTrial> trials;  // of the grid, then those that refine
   std::vector<SearchedTrial> twins;   // of stopped ones near a frontier, run to their end
   GridEnd failing_side = GridEnd::kSatisfied, other_side = GridEnd::kSatisfied;
+  std::string refusal;  // of the value where a side ended as kRefused
 };
 
 Searched search_frontiers(const SearchOptions& options, TrialSource& source);

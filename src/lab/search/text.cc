@@ -88,7 +88,7 @@ Row arm_header(const FrontierResult& r) {
 
 Row contrast_row(const ContrastResult& c) {
   return {c.name,
-          measure_text(c.measure),
+          measure_text(c.measure) + (c.at ? ": " + plain(*c.at) : ""),
           interval_text(c),
           p_text(c.holm_p),
           verdict_text(c),
@@ -157,7 +157,11 @@ std::vector<Row> arm_rows(const FrontierResult& r) {
 
 std::vector<Row> contrast_rows(const FrontierResult& r) {
   std::vector<Row> rows{contrast_header()};
-  for (const ContrastResult& c : r.contrasts) rows.push_back(contrast_row(c));
+  for (const bool asked : {true, false}) {
+    for (const ContrastResult& c : r.contrasts) {
+      if (c.asked == asked) rows.push_back(contrast_row(c));
+    }
+  }
   return rows;
 }
 
@@ -177,6 +181,12 @@ std::string early_stop_text(const FrontierResult& r) {
         fmt::format("{} {} of {}", a.name, a.early_stops_right, a.early_stops_checked));
   }
   if (!by_arm.empty()) text += fmt::format(" By arm: {}.", fmt::join(by_arm, ", "));
+  std::vector<std::string> saved;
+  for (const ArmResult& a : r.arms) {
+    if (!a.early_stop_saving) continue;
+    saved.push_back(fmt::format("{} {:.0f} %", a.name, 100 * *a.early_stop_saving));
+  }
+  if (!saved.empty()) text += fmt::format(" Saved by arm: {}.", fmt::join(saved, ", "));
   return text;
 }
 

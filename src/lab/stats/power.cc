@@ -18,6 +18,7 @@ double power_of_seeds(double difference, double sd, size_t arms, int64_t seeds, 
   }
   const double df = static_cast<double>(arms - 1) * static_cast<double>(seeds - 1);
   const double shift = std::abs(difference) / sd * std::sqrt(static_cast<double>(seeds));
+  if (shift > 1e3) return 1;  // to the last digit, and the noncentral t has its limits
   const double t = t_quantile(1 - alpha / 2, df);
   return noncentral_t_cdf(-t, df, shift) + noncentral_t_cdf(-t, df, -shift);
 }

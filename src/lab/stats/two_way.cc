@@ -30,16 +30,29 @@ LeastSquares fit(const ArmData& data, Columns columns) {
   return fit_least_squares(x, y);
 }
 
+// What the rounding of a value may come to. Sums of squares below its square are none.
+double rounding_of(const ArmData& data) {
+  double largest = 0;
+  for (const ArmData::Cell& c : data.cells) largest = std::max(largest, std::abs(c.low));
+  return 1e-13 * largest;
+}
+
 }  // namespace
 
 TwoWay::TwoWay(const ArmData& data)
-    : arms_(data.arms), seeds_(data.seeds), cells_(data.cells.size()) {
+    : arms_(data.arms),
+      seeds_(data.seeds),
+      cells_(data.cells.size()),
+      rounding_(rounding_of(data)) {
   fit_ = fit(data, Columns::kBoth);
-  const double rss = fit_.residual_sum_of_squares;
+  const double all_rounding = rounding_ * rounding_ * static_cast<double>(cells_);
+  double& rss = fit_.residual_sum_of_squares;
+  if (rss <= all_rounding) rss = 0;
   residual_df_ = static_cast<double>(cells_) - static_cast<double>(arms_ + seeds_ - 1);
   residual_ms_ = residual_df_ > 0 ? rss / residual_df_ : std::nan("");
   const double without_seeds = fit(data, Columns::kArms).residual_sum_of_squares;
-  seed_ms_ = seeds_ > 1 ? (without_seeds - rss) / static_cast<double>(seeds_ - 1) : std::nan("");
+  const double of_seeds = without_seeds - rss > all_rounding ? without_seeds - rss : 0;
+  seed_ms_ = seeds_ > 1 ? of_seeds / static_cast<double>(seeds_ - 1) : std::nan("");
   const double without_arms = fit(data, Columns::kSeeds).residual_sum_of_squares;
   arm_ms_ = arms_ > 1 ? (without_arms - rss) / static_cast<double>(arms_ - 1) : std::nan("");
 }
@@ -82,6 +95,9 @@ Estimate TwoWay::estimate(std::span<const double> weights, double level) const {
   e.standard_error = std::sqrt(variance);
   e.df = satterthwaite_df(parts);
   e.p = std::nan("");
+  if (std::abs(e.value) <= rounding_) e.value = 0;
+  // Seeds that do not differ at all say nothing of those that might have been drawn.
+  if (e.standard_error == 0 && e.value != 0) return e;
   if (is_difference(weights)) {
     e.p = e.value == 0 ? 1 : t_two_sided_p(e.value / e.standard_error, e.df);
   }

@@ -24,6 +24,7 @@ class TwoWay final : public ArmModel {
 
  private:
   size_t arms_, seeds_, cells_;
+  double rounding_;                   // values closer than this are equal
   LeastSquares fit_;                  // means of arms over all seeds, then deviations of seeds
   double residual_df_, residual_ms_;  // mean square
   double seed_ms_;                    // of seeds given arms

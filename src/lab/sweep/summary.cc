@@ -24,21 +24,37 @@ double loss_of(const TrialResult& r, const VerdictConfig& rule) {
   return lost ? first : r.val_loss;
 }
 
-// L*.
-double best_mean(const std::vector<TrialRow>& rows, const VerdictConfig& rule) {
-  std::map<std::string, std::pair<double, int64_t>> groups;
+// Its values, without those that `left_out` says.
+template <class F>
+std::string name_without(TrialPlan plan, const F& left_out) {
+  plan.seed = 0;
+  std::erase_if(plan.values, [&](const auto& v) { return left_out(v.first); });
+  return trial_name(plan);
+}
+// An arm is everything but the rate.
+std::string arm_of(const TrialPlan& plan) {
+  return name_without(plan, [](const std::string& key) { return key == "optim.lr"; });
+}
+
+// L* of each arm.
+std::map<std::string, double> best_means(const std::vector<TrialRow>& rows,
+                                         const VerdictConfig& rule) {
+  struct Group {
+    double sum = 0, n = 0;
+  };
+  std::map<std::string, std::map<std::string, Group>> arms;
   for (const TrialRow& row : rows) {
     if (!row.result) continue;
-    TrialPlan of_all_seeds = row.plan;
-    of_all_seeds.seed = 0;
-    auto& [sum, n] = groups[trial_name(of_all_seeds)];
-    sum += loss_of(*row.result, rule);
-    ++n;
+    Group& g = arms[arm_of(row.plan)][name_without(row.plan, [](const auto&) { return false; })];
+    g.sum += loss_of(*row.result, rule);
+    ++g.n;
   }
-  double best = std::numeric_limits<double>::max();
-  for (const auto& [name, group] : groups) {
-    const double mean = group.first / static_cast<double>(group.second);
-    if (std::isfinite(mean)) best = std::min(best, mean);
+  std::map<std::string, double> best;
+  for (const auto& [arm, groups] : arms) {
+    double& lowest = best.emplace(arm, std::numeric_limits<double>::max()).first->second;
+    for (const auto& [name, g] : groups) {
+      if (std::isfinite(g.sum)) lowest = std::min(lowest, g.sum / g.n);
+    }
   }
   return best;
 }
@@ -60,13 +76,13 @@ std::string verdict_text(const JudgedTrial& t) {
 }  // namespace
 
 std::vector<JudgedTrial> judge_trials(std::vector<TrialRow> rows, const VerdictConfig& rule) {
-  const double best = best_mean(rows, rule);
+  const std::map<std::string, double> best = best_means(rows, rule);
   std::vector<JudgedTrial> out;
   for (TrialRow& row : rows) {
     JudgedTrial& t = out.emplace_back();
     if (row.result) {
       const TrialResult& r = *row.result;
-      t.judged = judge_run(run_shape(r), r.losses, r.val_loss, best, rule);
+      t.judged = judge_run(run_shape(r), r.losses, r.val_loss, best.at(arm_of(row.plan)), rule);
     }
     t.row = std::move(row);
   }

@@ -16,8 +16,9 @@ struct JudgedTrial {
   TrialRow row;
   std::optional<JudgedRun> judged;  // of a trial that is done
 };
-// By the one rule. L* is the lowest mean over seeds of all trials with the same values; lost runs
-// enter it at their first loss. DataError where a result cannot be judged.
+// By the one rule. L* is the lowest mean over seeds of an arm, which is all trials whose values
+// differ in optim.lr alone; lost runs enter it at their first loss. DataError where a result cannot
+// be judged.
 std::vector<JudgedTrial> judge_trials(std::vector<TrialRow> rows, const VerdictConfig& rule);
 int64_t diverged_in(const std::vector<JudgedTrial>& trials);
 

@@ -289,6 +289,10 @@ TokenEntropy data_entropy(TrialStore& store, const RunConfig& config) {
   return known_data(store, config).entropy;
 }
 
+std::string data_fingerprint(TrialStore& store, const RunConfig& config) {
+  return known_data(store, config).fingerprint;
+}
+
 RunShape run_shape(const RunConfig& config, double unigram_entropy) {
   return {config.schedule.warmup, config.train.steps, unigram_entropy};
 }
@@ -312,8 +316,10 @@ VerdictConfig rule_of(const TrialSetup& setup) {
 
 VerdictConfig stored_rule(TrialStore& store) {
   const std::map<std::string, std::string> meta = store.meta();
-  const auto it = meta.find("setup");
-  return rule_of(it == meta.end() ? TrialSetup() : setup_of(it->second));
+  for (const char* key : {"stated", "setup"}) {
+    if (const auto it = meta.find(key); it != meta.end()) return rule_of(setup_of(it->second));
+  }
+  return {};
 }
 
 std::string trial_folder(const std::string& out, const std::string& id) {

@@ -16,6 +16,8 @@ namespace keel {
 // The entropies of the training split of `config`. Computed once for each data of a store, whose
 // meta keeps them; the same for every process and every seed.
 TokenEntropy data_entropy(TrialStore& store, const RunConfig& config);
+// Of the same data, as Dataset::fingerprint() has it.
+std::string data_fingerprint(TrialStore& store, const RunConfig& config);
 
 // What a trial is judged by.
 RunShape run_shape(const RunConfig& config, double unigram_entropy);
