@@ -1,5 +1,5 @@
-// Ops that stream through memory once: GB/s of what must be read and written (the floor is the
-// machine's memory bandwidth, or the cache's for the small shapes).
+// Ops that stream through memory once: GB/s of what must be read and written. Their floor is the
+// rate of `copy` at the same shape, which does nothing else.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include "core/philox.h"
 #include "core/step_state.h"
 #include "ops/add.h"
+#include "ops/copy.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
 #include "ops/gated.h"
@@ -35,6 +36,28 @@ Tensor tensor(const Shape& shape, DType dtype = DType::kF32) {
 void report(benchmark::State& state, int64_t floats) {
   state.SetBytesProcessed(state.iterations() * floats * 4);
 }
+
+void copy(benchmark::State& state) {
+  const Tensor x = tensor({state.range(0), state.range(1)}), y = tensor(x.shape());
+  for (auto _ : state) kernel::copy(cpu(), {y, {x}});
+  report(state, 2 * x.size());
+}
+BENCHMARK(copy)->Apply(shapes);
+
+template <auto kNorm>
+void norm_alone(benchmark::State& state) {
+  const int64_t r = state.range(0), c = state.range(1);
+  const Tensor x = tensor({r, c}), gain = tensor({c});
+  NoGrad off;
+  Arena arena(DeviceKind::kCpu);
+  for (auto _ : state) {
+    ArenaScope step(arena, 1);
+    kNorm(x, gain, {}, 1e-6f, DType::kF32);
+  }
+  report(state, 2 * r * c);
+}
+BENCHMARK(norm_alone<rms_norm>)->Name("rms_norm")->Apply(shapes);
+BENCHMARK(norm_alone<layer_norm>)->Name("layer_norm")->Apply(shapes);
 
 template <auto kNorm>
 void norm_forward(benchmark::State& state) {
@@ -65,6 +88,28 @@ void add_rms_norm_backward(benchmark::State& state) {
 }
 BENCHMARK(add_rms_norm_backward)->Apply(shapes);
 
+void add_layer_norm_backward(benchmark::State& state) {
+  const int64_t r = state.range(0), c = state.range(1);
+  const Tensor x = tensor({r, c}), dy = tensor({r, c}), dsum = tensor({r, c}), gain = tensor({c});
+  const Tensor dx = tensor({r, c}), dbranch = tensor({r, c}), dgain = tensor({c});
+  const Tensor mean = tensor({r}), rstd = tensor({r}), partial = tensor({(r + 63) / 64, 2, c});
+  for (auto _ : state) {
+    kernel::layer_norm_bwd(cpu(), {dy,
+                                   dsum,
+                                   x,
+                                   gain,
+                                   mean,
+                                   rstd,
+                                   {dx, false},
+                                   {dbranch, false},
+                                   {dgain, false},
+                                   {},
+                                   partial});
+  }
+  report(state, 5 * r * c);
+}
+BENCHMARK(add_layer_norm_backward)->Apply(shapes);
+
 void gated_forward(benchmark::State& state) {
   const int64_t r = state.range(0), h = state.range(1) * 8 / 3;
   const Tensor x = tensor({r, 2 * h}), y = tensor({r, h});
@@ -89,6 +134,8 @@ void activation_forward(benchmark::State& state) {
 }
 BENCHMARK(activation_forward<Activation::kGelu>)->Name("gelu")->Apply(shapes);
 BENCHMARK(activation_forward<Activation::kGeluErf>)->Name("gelu_erf")->Apply(shapes);
+BENCHMARK(activation_forward<Activation::kRelu>)->Name("relu")->Apply(shapes);
+BENCHMARK(activation_forward<Activation::kSilu>)->Name("silu")->Apply(shapes);
 
 template <Activation kKind>
 void activation_backward(benchmark::State& state) {
@@ -98,6 +145,9 @@ void activation_backward(benchmark::State& state) {
   report(state, 3 * x.size());
 }
 BENCHMARK(activation_backward<Activation::kGelu>)->Name("gelu_backward")->Apply(shapes);
+BENCHMARK(activation_backward<Activation::kGeluErf>)->Name("gelu_erf_backward")->Apply(shapes);
+BENCHMARK(activation_backward<Activation::kRelu>)->Name("relu_backward")->Apply(shapes);
+BENCHMARK(activation_backward<Activation::kSilu>)->Name("silu_backward")->Apply(shapes);
 
 // q and k of heads of 64, with the rotation and, `normed`, the norm per head.
 void split(benchmark::State& state, bool normed) {

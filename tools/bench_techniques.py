@@ -72,6 +72,8 @@ ROWS = {
         ("grouped_queries", "2 of 6 heads", ["model.kv_heads=2"], []),
         ("grouped_queries", "1 of 6 heads (MQA)", ["model.kv_heads=1"], []),
         ("bias", "", ["model.bias=true"], []),
+        *[(f"bias_{b}", "", [f"model.biases.{b}=on"], []) for b in ("q", "k", "v", "out", "ffn")],
+        ("no_attention_norm", "", ["model.attention_norm=false"], []),
     ],
     "score": [
         ("soft_cap", "", [A + "softcap=50"], []),
@@ -95,6 +97,7 @@ ROWS = {
         ("rope", "", [], NO_POSITION),
         ("rope", "interleaved", [P + "layout=interleaved"], NO_POSITION),
         ("rope", "half of the channels", [P + "partial=0.5"], NO_POSITION),
+        ("rope_rotated_values", "", [P + "rotate_v=true"], []),
         *kinds(P + "kind", {"learned_positions": "learned", "sinusoidal": "sinusoidal",
                             "transformer_xl": "transformer_xl"}, NO_POSITION),
     ],
@@ -119,6 +122,7 @@ ROWS = {
     "residual": [
         ("layer_scale", "", ["model.residual.kind=layer_scale"], []),
         ("skip_init", "", ["model.residual.kind=rezero"], []),
+        ("rezero", "", ["model.residual.kind=rezero", PLACE + "kind=unnormed"], []),
     ],
     "clip": [
         ("no_clip", "", ["clip.kind=none"], []),
@@ -126,6 +130,7 @@ ROWS = {
     ],
     "head": [
         ("tied_head", "against untied", [], ["model.tied=false"]),
+        ("head_bias", "", ["model.head.bias=true"], []),
         ("output_softcap", "", ["model.head.softcap=30"], []),
         ("z_loss", "", ["task.z_loss=1e-4"], []),
         ("label_smoothing", "", ["task.label_smoothing=0.1"], []),

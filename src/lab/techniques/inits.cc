@@ -17,17 +17,20 @@ constexpr Technique kInits[] = {
      .on = "model.init.kind=standard",
      .line = "one deviation for every matrix",
      .formula = "std = deviation",
-     .source = "OLMo 2, 2025, arXiv 2501.00656"},
+     .source = "OLMo 2, 2025, arXiv 2501.00656",
+     .cost = kNoCost},
     {.name = "small_init",
      .on = "model.init.kind=small",
      .line = "a deviation by the width alone; outputs smaller with depth",
      .formula = "std = sqrt(2 / (5 dim));  W_o, W_out: over sqrt(2 layers)",
-     .source = "Nguyen and Salazar, 2019, arXiv 1910.05895; Takase et al., 2023, arXiv 2312.16903"},
+     .source = "Nguyen and Salazar, 2019, arXiv 1910.05895; Takase et al., 2023, arXiv 2312.16903",
+     .cost = kNoCost},
     {.name = "xavier_init",
      .on = "model.init.kind=xavier",
      .line = "by fan-in and fan-out",
      .formula = "uniform in +-sqrt(6 / (fan_in + fan_out))",
-     .source = "Glorot and Bengio, 2010"},
+     .source = "Glorot and Bengio, 2010",
+     .cost = kNoCost},
     {.name = "mup",
      .on = "model.init.kind=mup optim.decay=independent",
      .more = "model.attention.scale",
@@ -39,7 +42,8 @@ constexpr Technique kInits[] = {
      .conflicts = "Weight decay tied to the rate together with trained norm gains breaks the "
                   "transfer: optim.decay = \"independent\". zero_head with a tied head.",
      .unknown = "Whether it makes training less sensitive to the rate: Wortsman et al. (arXiv "
-                "2309.14322) found it does not."},
+                "2309.14322) found it does not.",
+     .cost = kNoCost},
     {.name = "scaled_attention_start",
      .on = "model.attention.start_qk=2 model.attention.start_out=0.5",
      .line = "attention's weights start larger or smaller than the others",
@@ -47,7 +51,8 @@ constexpr Technique kInits[] = {
              "method stable.",
      .formula = "W_q, W_k times start_qk;  W_o times start_out",
      .source = "none: a control for what is said of the others",
-     .unknown = "It is from no paper."},
+     .unknown = "It is from no paper.",
+     .cost = kNoCost},
 };
 
 }  // namespace

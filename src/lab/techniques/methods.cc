@@ -17,7 +17,8 @@ constexpr Technique kMethods[] = {
      .source = kPaper,
      .unknown = "Its activation, positions, epsilon and the optimizer's values.",
      .wrong = "The model has 830M parameters, not less than 100M, and the paper claims neither "
-              "shorter training nor better benchmarks."},
+              "shorter training nor better benchmarks.",
+     .cost = kReference},
     {.name = "method_soft_temp",
      .on = "method=soft_temp",
      .line = "attention logits times 0.5",

@@ -75,12 +75,21 @@ std::string keys_text(const Technique& t) {
 
 std::string cost_text(const Technique& t) {
   std::string text = "\nMeasured cost\n";
+  if (!t.cost.empty()) return text + wrapped(t.cost, 2);
   for (const std::string& line : cost_lines(technique_costs(), t.name)) text += wrapped(line, 2);
   return text;
 }
 
+// "A norm" of "a norm".
+std::string as_sentence(std::string_view line) {
+  std::string s(line);
+  s[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(s[0])));
+  return s + ".";
+}
+
 // Nothing where nothing was measured.
 std::string doc_cost(const Technique& t) {
+  if (!t.cost.empty()) return fmt::format("\n**Measured cost.** {}\n", as_sentence(t.cost));
   const std::vector<std::string> lines = cost_lines(technique_costs(), t.name);
   if (lines.size() < 2) return "";
   std::string text = "\n**Measured cost.** ";
@@ -141,13 +150,6 @@ std::string doc_keys(const Technique& t) {
     text += fmt::format("| `{}` | `{}` | {} |\n", f.key, f.text, f.range);
   }
   return text;
-}
-
-// "A norm" of "a norm".
-std::string as_sentence(std::string_view line) {
-  std::string s(line);
-  s[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(s[0])));
-  return s + ".";
 }
 
 std::string doc_entry(const TechniqueFamily& family, const Technique& t) {

@@ -55,7 +55,8 @@ constexpr Technique kPositions[] = {
     {.name = "no_positions",
      .on = "model.position.kind=none",
      .line = "positions are not told; the causal mask alone orders tokens",
-     .source = "Haviv et al., 2022, arXiv 2203.16634; Kazemnejad et al., 2023, arXiv 2305.19466"},
+     .source = "Haviv et al., 2022, arXiv 2203.16634; Kazemnejad et al., 2023, arXiv 2305.19466",
+     .cost = kReference},
 };
 
 }  // namespace

@@ -25,7 +25,11 @@ struct Technique {
   std::string_view conflicts = {};
   std::string_view unknown = {};  // what nobody has shown
   std::string_view wrong = {};    // what popular texts say that the source does not
+  std::string_view cost = {};     // why none is measured
 };
+// For `cost`: a step does the same work; or it is what others are measured against.
+inline constexpr std::string_view kNoCost = "none: it changes values, not the work of a step";
+inline constexpr std::string_view kReference = "others are measured against it";
 
 struct TechniqueFamily {
   std::string_view name, title, doc;
