@@ -158,12 +158,11 @@ BASE = ["rms_norm", "pre_norm", "final_norm", "softmax_attention", "rope", "swig
         "tied_head", "causal_lm", "gpt2_init", "adamw", "global_clip", "cosine_schedule"]
 # Numbers that are chosen before a step, or the sum of rows that are there.
 NOT_MEASURED = {
-    "score_scale", "soft_temperature", "no_attention_norm", "bias_q", "bias_k", "bias_v", "bias_out",
-    "bias_ffn", "rope_rotated_values", "no_positions", "gelu", "rezero", "head_bias",
-    "standard_init", "small_init", "xavier_init", "mup", "independent_decay", "group_rates",
-    "group_decays", "constant_schedule", "linear_schedule", "wsd_schedule", "inverse_sqrt_schedule",
-    "noam_schedule", "sgdr_schedule", "slanted_triangular_schedule", "one_cycle_schedule", "warmup",
-    "batch_warmup", "method_baseline", "scaled_attention_start"}
+    "score_scale", "soft_temperature", "no_positions", "gelu", "standard_init", "small_init",
+    "xavier_init", "mup", "independent_decay", "group_rates", "group_decays", "constant_schedule",
+    "linear_schedule", "wsd_schedule", "inverse_sqrt_schedule", "noam_schedule", "sgdr_schedule",
+    "slanted_triangular_schedule", "one_cycle_schedule", "warmup", "batch_warmup", "method_baseline",
+    "scaled_attention_start"}
 
 
 def flat():

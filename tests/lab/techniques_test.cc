@@ -131,6 +131,10 @@ TEST(Techniques, UnknownNameIsSuggested) {
   expect_error<ConfigError>("unknown technique \"deep\", did you mean \"deepnorm\"?" + end,
                             [] { find_technique("deep"); });
   expect_error<ConfigError>(
+      "unknown technique \"softcap\", did you mean \"soft_cap\" or \"output_softcap\" or "
+      "\"method_soft_cap\"?" + end,
+      [] { find_technique("softcap"); });
+  expect_error<ConfigError>(
       "unknown technique \"QK-Norm_L\", did you mean \"qk_norm_layer\" or \"qk_norm_l2\"?" + end,
       [] { find_technique("QK-Norm_L"); });
   expect_error<ConfigError>(

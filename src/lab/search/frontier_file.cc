@@ -61,12 +61,22 @@ Loaded load_arm(const std::string& base, const Settings& sets) {
   return out;
 }
 
+// " kjv.txt" of ["/data/kjv.txt"].
+std::string file_names(const std::string& toml_paths) {
+  std::string out;
+  for (size_t at = 0; (at = toml_paths.find('"', at)) != toml_paths.npos;) {
+    const size_t end = std::min(toml_paths.find('"', at + 1), toml_paths.size());
+    out += " " + base_name(toml_paths.substr(at + 1, end - at - 1));
+    at = std::min(end + 1, toml_paths.size());
+  }
+  return out;
+}
+
 // The config's own words on what its runs are, for the report.
 Pairs conditions_of(const Loaded& arm, const std::string& key) {
   const RunConfig& c = arm.config;
   const int64_t tokens = c.sequences() * c.model.context;
-  const std::string path = plain_value(arm.value("data.path"));
-  Pairs out{{"data", c.data.reader.kind() + (path.empty() || path == "\"\"" ? "" : " " + path)},
+  Pairs out{{"data", c.data.reader.kind() + file_names(arm.value("data.path"))},
             {"steps", std::to_string(c.train.steps)},
             {"tokens", fmt::format("{} ({} a step)", tokens * c.train.steps, tokens)},
             {"batch", fmt::format("{} x {} tokens", c.sequences(), c.model.context)},

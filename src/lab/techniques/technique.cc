@@ -146,13 +146,24 @@ const std::vector<TechniqueFamily>& techniques() {
   return all;
 }
 
+namespace {
+
+// "qknorm" of "QK-Norm" and of "qk_norm".
+std::string squeezed(std::string_view name) {
+  std::string s = folded(name);
+  std::erase(s, '_');
+  return s;
+}
+
+}  // namespace
+
 const Technique& find_technique(std::string_view name) {
   std::vector<std::string> names, holding;
   for (const TechniqueFamily& family : techniques()) {
     for (const Technique& t : family.rows) {
       if (t.name == name) return t;
       names.emplace_back(t.name);
-      if (!name.empty() && t.name.find(folded(name)) != std::string_view::npos) {
+      if (!name.empty() && squeezed(t.name).find(squeezed(name)) != std::string::npos) {
         holding.emplace_back(t.name);
       }
     }
