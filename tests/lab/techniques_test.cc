@@ -132,7 +132,8 @@ TEST(Techniques, UnknownNameIsSuggested) {
                             [] { find_technique("deep"); });
   expect_error<ConfigError>(
       "unknown technique \"softcap\", did you mean \"soft_cap\" or \"output_softcap\" or "
-      "\"method_soft_cap\"?" + end,
+      "\"method_soft_cap\"?" +
+          end,
       [] { find_technique("softcap"); });
   expect_error<ConfigError>(
       "unknown technique \"QK-Norm_L\", did you mean \"qk_norm_layer\" or \"qk_norm_l2\"?" + end,
