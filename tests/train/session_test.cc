@@ -238,9 +238,13 @@ TEST(Loop, StopsAtAWeightThatIsNotFinite) {
                                folder / every);
     const RunOutcome o = run(s, w);
     EXPECT_EQ(o.end, RunEnd::kDiverged);
-    EXPECT_EQ(o.reason.substr(0, 8), "tensor \"") << o.reason;
-    EXPECT_NE(o.reason.find("\" is not finite at element "), std::string::npos) << o.reason;
-    EXPECT_TRUE(o.reason.ends_with(" after step 1")) << o.reason;
+    if (every == std::string("checkpoint.every=1")) {
+      EXPECT_EQ(o.reason.substr(0, 8), "tensor \"") << o.reason;
+      EXPECT_NE(o.reason.find("\" is not finite at element "), std::string::npos) << o.reason;
+      EXPECT_TRUE(o.reason.ends_with(" after step 1")) << o.reason;
+    } else {  // the evaluation comes before the save
+      EXPECT_EQ(o.reason, "the validation loss is nan after step 1");
+    }
     EXPECT_TRUE(w.saved.empty());
   }
 }
