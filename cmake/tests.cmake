@@ -1,5 +1,6 @@
 # Tests: one GoogleTest program per folder of tests/. Files named *_long_test.cc go to a program of
-# their own, test_NAME_long, whose tests carry the label "long" (run by `make test-all` only).
+# their own, test_NAME_long, whose tests carry the label "long" (run by `make test-all` only); what
+# else is there, tests or not, belongs to test_NAME.
 if(KEEL_TESTS STREQUAL "AUTO")
   find_package(GTest QUIET)
   set(KEEL_TESTS OFF)
@@ -24,7 +25,7 @@ endfunction()
 # keel_tests(NAME LIBRARY): the programs of tests/NAME. What all of them share, tests/harness, is
 # an archive: a program takes from it what it uses.
 function(keel_tests name library)
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cc)
   file(GLOB harness_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/harness/*.cc)
   if(harness_sources AND NOT TARGET keel_harness)
     add_library(keel_harness STATIC ${harness_sources})
