@@ -76,7 +76,7 @@ class Reader {
   virtual bool document_mask() const { return false; }
   // Nats for each counted target of a window of `length` targets.
   virtual std::optional<double> entropy_floor(int64_t) const { return std::nullopt; }
-  // What these options cannot do with a model of that context and vocabulary (0: not set).
+  // What these options cannot do with such a model and batch.
   virtual std::vector<Misfit> misfits(const DatasetArgs& /*args*/) const { return {}; }
   // Throws ConfigError where the options name no data; touches no file.
   virtual void check() const {}

@@ -20,7 +20,12 @@ class Adafactor final : public Optimizer {
     std::string decay = "rate";
     void fields(Fields& f) override;
     bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
-    bool updates_like_adam() const override { return !scale_parameter; }
+    std::optional<UnlikeAdam> unlike_adam() const override {
+      if (!scale_parameter) return std::nullopt;
+      return UnlikeAdam{"scale_parameter",
+                        "these go with the size of the weights, which falls with the width already",
+                        "set it to false"};
+    }
   };
   // Throws ShapeError, MemoryError.
   Adafactor(const Config& config, const Params& params);

@@ -22,7 +22,11 @@ class Muon final : public Optimizer {
     Config();
     void fields(Fields& f) override;
     bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
-    bool updates_like_adam() const override { return scale == "match_rms"; }
+    std::optional<UnlikeAdam> unlike_adam() const override {
+      if (scale == "match_rms") return std::nullopt;
+      return UnlikeAdam{"scale", "\"original\" fits updates to the width itself",
+                        "set \"match_rms\""};
+    }
   };
   // Throws ShapeError, MemoryError.
   Muon(const Config& config, const Params& params);

@@ -1,6 +1,7 @@
 // What turns gradients into new weights. A variant is one file pair and one line in registry.cc.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,9 +40,12 @@ struct Optimizer {
 struct OptimizerOptions : Config {
   // Whether a weight decay is on and goes with a parameter's rate.
   virtual bool decays_with_rate() const = 0;
-  // Whether updates are as large as Adam's, whatever the gradients and the width: rates that a
-  // parametrisation has for Adam hold.
-  virtual bool updates_like_adam() const { return true; }
+  // Why updates are not as large as Adam's whatever the gradients and the width, so that rates that
+  // a parametrisation has for Adam do not hold; none where they do.
+  struct UnlikeAdam {
+    const char *key, *is, *instead;  // of [optim]; what these updates are; what to do
+  };
+  virtual std::optional<UnlikeAdam> unlike_adam() const { return std::nullopt; }
 };
 
 // The keys `decay` and `update_clip` of the optimizers that have them.

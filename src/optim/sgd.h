@@ -17,7 +17,9 @@ class Sgd final : public Optimizer {
     double update_clip = 0;
     void fields(Fields& f) override;
     bool decays_with_rate() const override { return weight_decay > 0 && decay != "independent"; }
-    bool updates_like_adam() const override { return false; }
+    std::optional<UnlikeAdam> unlike_adam() const override {
+      return UnlikeAdam{"kind", "sgd's are as large as the gradients", "choose \"adamw\""};
+    }
     void validate(Errors& errors) const override;
   };
   // Throws ShapeError, MemoryError.

@@ -184,23 +184,13 @@ void RunConfig::validate_mup(Errors& errors) const {
                "optim.weight_decay = 0",
                {"model.init.kind", "optim.kind", "optim.decay"});
   }
-  if (optim.kind.kind() == "sgd") {
-    errors.add("optim.kind",
-               "muP's rates are those for updates of Adam's size, and sgd's are as large as the "
-               "gradients; choose \"adamw\" or another model.init.kind",
-               {"model.init.kind"});
-  } else if (optim.kind.kind() == "adafactor" && !options.updates_like_adam()) {
+  if (const auto unlike = options.unlike_adam()) {
     errors.add(
-        "optim.scale_parameter",
-        "muP's rates are those for updates of Adam's size, and these go with the size of the "
-        "weights, which falls with the width already; set it to false or choose another "
-        "model.init.kind",
+        std::string("optim.") + unlike->key,
+        fmt::format("muP's rates are those for updates of Adam's size, and {}; {} or another "
+                    "model.init.kind",
+                    unlike->is, unlike->instead),
         {"model.init.kind", "optim.kind"});
-  } else if (!options.updates_like_adam()) {
-    errors.add("optim.scale",
-               "muP's rates are those for updates of Adam's size, and \"original\" fits updates to "
-               "the width itself; set \"match_rms\" or another model.init.kind",
-               {"model.init.kind", "optim.kind"});
   }
 }
 

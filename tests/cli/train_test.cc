@@ -159,6 +159,23 @@ TEST(Train, AValidationLossThatIsNotFiniteEndsWithTwentyToo) {
   EXPECT_TRUE(real_fs().list(small.file("run/ckpt")).empty());
 }
 
+// Saved before anything told that its activations overflow.
+TEST(Use, AModelWithoutAFiniteScoreSaysSo) {
+  const SmallRun small;
+  small.train(
+      "run", {"--quiet", "--set", "optim.lr=1e18", "--set", "clip.norm=0", "--set", "train.steps=1",
+              "--set", "schedule.kind=constant", "--set", "checkpoint.every=1"});
+  ASSERT_EQ(real_fs().list(small.file("run/ckpt")).size(), 1u);
+  real_fs().write_file(small.file("held.txt"), std::string(400, 'a'));
+  const ProgramEnd eval = keel({"eval", small.file("run"), "--data", small.file("held.txt")});
+  EXPECT_EQ(eval.code, 3);
+  EXPECT_NE(eval.err.find(": the model's loss is not finite"), std::string::npos) << eval.err;
+  const ProgramEnd text = keel({"generate", small.file("run"), "-p", "a"});
+  EXPECT_EQ(text.code, 3);
+  EXPECT_NE(text.err.find("the model gives no token a finite score"), std::string::npos)
+      << text.err;
+}
+
 TEST(Use, EvalGenerateAndDataShow) {
   const SmallRun small;
   ASSERT_EQ(small.train("run").code, 0);

@@ -107,7 +107,7 @@ const std::vector<Refusal>& training_refusals() {
        "updates to the width itself; set \"match_rms\" or another model.init.kind"},
       {{"model.init.kind=mup", "optim={kind='adafactor', scale_parameter=true}"},
        "optim.scale_parameter: muP's rates are those for updates of Adam's size, and these go with "
-       "the size of the weights, which falls with the width already; set it to false or choose "
+       "the size of the weights, which falls with the width already; set it to false or "
        "another model.init.kind"},
       {{"optim={kind='sgd', momentum=0, nesterov=true}"},
        "optim.nesterov: needs momentum; set optim.momentum, or nesterov = false"},

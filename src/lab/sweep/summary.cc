@@ -24,16 +24,14 @@ double loss_of(const TrialResult& r, const VerdictConfig& rule) {
   return lost ? first : r.val_loss;
 }
 
-// Its values, without those that `left_out` says.
-template <class F>
-std::string name_without(TrialPlan plan, const F& left_out) {
+// What trials of all seeds have in common; an arm is everything but the rate.
+std::string name_of_seeds(TrialPlan plan) {
   plan.seed = 0;
-  std::erase_if(plan.values, [&](const auto& v) { return left_out(v.first); });
   return trial_name(plan);
 }
-// An arm is everything but the rate.
-std::string arm_of(const TrialPlan& plan) {
-  return name_without(plan, [](const std::string& key) { return key == "optim.lr"; });
+std::string arm_of(TrialPlan plan) {
+  std::erase_if(plan.values, [](const auto& v) { return v.first == "optim.lr"; });
+  return name_of_seeds(std::move(plan));
 }
 
 // L* of each arm.
@@ -45,7 +43,7 @@ std::map<std::string, double> best_means(const std::vector<TrialRow>& rows,
   std::map<std::string, std::map<std::string, Group>> arms;
   for (const TrialRow& row : rows) {
     if (!row.result) continue;
-    Group& g = arms[arm_of(row.plan)][name_without(row.plan, [](const auto&) { return false; })];
+    Group& g = arms[arm_of(row.plan)][name_of_seeds(row.plan)];
     g.sum += loss_of(*row.result, rule);
     ++g.n;
   }

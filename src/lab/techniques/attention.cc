@@ -168,7 +168,7 @@ constexpr Technique kScores[] = {
      .what = "The mean over rows and heads, summed over layers, is added to the training loss; the "
              "losses that are reported are without it.",
      .formula = "loss = ce + weight sum_layers mean_rows max(0, floor - H(p) / ln n)\n"
-                "H(p) = -sum p log p, n: keys that the row sees; rows with one key are left out",
+                "H(p) = -sum p log p, n: keys that the row sees; rows with one key add nothing",
      .source = "none: it is from no paper",
      .conflicts = "A sink and clipped weights: their rows do not sum to 1.",
      .unknown = "Whether it helps: it is from no paper.",
