@@ -87,6 +87,10 @@ TEST(Frontier, FindsWritesAndGoesOn) {
   const std::string file = f.text("f.toml");
   real_fs().write_file(f.file("s.toml"), replaced(file, "start = 0.01", "start = 0.02"));
   refused("s.toml", "start was 0.01, is 0.02");
+  real_fs().write_file(f.file("t.toml"), replaced(file, "train.steps = 60", "train.steps = 61"));
+  refused("t.toml",
+          "set was train.steps=60 schedule.warmup=6 train.dtype=\"f32\", is train.steps=61 "
+          "schedule.warmup=6 train.dtype=\"f32\"");
   real_fs().write_file(
       f.file("a.toml"),
       replaced(replaced(file, "name = \"plain\"", "name = \"other\""), "> plain", "> other"));

@@ -368,6 +368,8 @@ namespace {
 // numbers; and what may only be added to: arms and seeds.
 Json identity_of(const FrontierPlan& plan) {
   const FrontierSpec& s = plan.spec;
+  std::vector<std::string> common;
+  for (const Setting& set : settings_of(s.set)) common.push_back(set.key + "=" + set.value);
   Json arms = Json::object();
   for (size_t i = 0; i < s.arms.size(); ++i) {
     arms.set(s.arms[i].name, fmt::format("{}", fmt::join(plan.arms[i].sets, " ")));
@@ -378,13 +380,14 @@ Json identity_of(const FrontierPlan& plan) {
       .set("axis", s.axis)
       .set("start", plain(s.start))
       .set("ratio", plain(s.ratio))
+      .set("set", fmt::format("{}", fmt::join(common, " ")))
       .set("arms", std::move(arms))
       .set("seeds", Json::array_of(s.seed_list()));
 }
 
 // What of the search that was begun is another or missing in this one; or "".
 std::string other_search(const Json& begun, const Json& now) {
-  for (const char* key : {"key", "from", "axis", "start", "ratio"}) {
+  for (const char* key : {"key", "from", "axis", "start", "ratio", "set"}) {
     const std::string &was = begun.at(key).as_string(), &is = now.at(key).as_string();
     if (was != is) return fmt::format("{} was {}, is {}", key, was, is);
   }

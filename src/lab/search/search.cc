@@ -173,7 +173,7 @@ class Search {
     return GridEnd::kRefused;
   }
 
-  // With both rates or none: one alone would pull the crossing to its side.
+  // Only where there is room for both rates: one alone would pull the crossing to its side.
   void refine() {
     if (o_.max_rates - std::ssize(grid_.values()) < 2) return;
     std::vector<SearchedTrial> trials;
