@@ -21,6 +21,18 @@ def warm_cosine(optimizer):
     return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [WARMUP])
 
 
+def one_cycle(optimizer, peak=PEAK):
+    """Up over 3 steps and down over 7, in PyTorch's count of points; momentum the other way."""
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, peak, total_steps=STEPS + 1, pct_start=4 / (STEPS + 1), div_factor=25,
+        final_div_factor=1e4, cycle_momentum=True, base_momentum=0.85, max_momentum=0.95)
+
+
+def momentum(optimizer):
+    group = optimizer.param_groups[0]
+    return group["betas"][0] if "betas" in group else group["momentum"]
+
+
 def adamw(matrix, vector, decay):
     groups = [{"params": [matrix], "weight_decay": decay}, {"params": [vector], "weight_decay": 0}]
     return [torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, eps=EPS)]
@@ -48,17 +60,19 @@ def newton_schulz_f32(grad, coefficients, steps, eps):
     return x.T if grad.size(0) > grad.size(1) else x
 
 
-def updates(out, name, make, decay, independent=False):
+def updates(out, name, make, decay, independent=False, schedule=warm_cosine):
     """Ten updates of a matrix (with decay) and a vector (without), the clip active in some."""
     torch.manual_seed(1)
     matrix = torch.nn.Parameter(torch.randn(7, 5))
     vector = torch.nn.Parameter(torch.randn(5))
     optimizers = make(matrix, vector, decay)
-    schedules = [warm_cosine(o) for o in optimizers]
+    schedules = [schedule(o) for o in optimizers]
     optimizer = optimizers[0]
     out[f"{name}.matrix.start"] = matrix.detach().clone()
     out[f"{name}.vector.start"] = vector.detach().clone()
     kept = {k: [] for k in ("matrix.grad", "vector.grad", "matrix", "vector", "norm", "rate")}
+    if schedule is one_cycle:
+        kept["momentum"] = []
     for step in range(STEPS):
         size = 0.02 if step % 3 == 2 else 1.5
         matrix.grad, vector.grad = size * torch.randn(7, 5), size * torch.randn(5)
@@ -67,6 +81,8 @@ def updates(out, name, make, decay, independent=False):
         kept["norm"].append(torch.nn.utils.clip_grad_norm_([matrix, vector], CLIP))
         rate = optimizer.param_groups[0]["lr"]
         kept["rate"].append(torch.tensor(rate, dtype=torch.float64))
+        if "momentum" in kept:
+            kept["momentum"].append(torch.tensor(momentum(optimizer), dtype=torch.float64))
         if independent:  # the rate times this is the schedule's factor times `decay`
             optimizer.param_groups[0]["weight_decay"] = decay / PEAK
         for o, s in zip(optimizers, schedules):
@@ -81,12 +97,12 @@ def updates(out, name, make, decay, independent=False):
 def schedules(out):
     """Factors of 14 steps of schedules that are 10 long."""
 
-    def factors(make):
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    def factors(make, read=lambda o: o.param_groups[0]["lr"]):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0, momentum=0.5)
         schedule = make(optimizer)
         values = []
         for step in range(14):
-            values.append(optimizer.param_groups[0]["lr"])
+            values.append(read(optimizer))
             optimizer.step()
             if step < 10:  # PyTorch's cosine would rise again
                 schedule.step()
@@ -95,6 +111,8 @@ def schedules(out):
     lr = torch.optim.lr_scheduler
     out["schedule.cosine"] = factors(lambda o: lr.CosineAnnealingLR(o, 10, FINAL))
     out["schedule.linear"] = factors(lambda o: lr.LinearLR(o, 1.0, FINAL, 10))
+    out["schedule.one_cycle"] = factors(lambda o: one_cycle(o, 1.0))
+    out["schedule.one_cycle.momentum"] = factors(lambda o: one_cycle(o, 1.0), momentum)
     out["schedule.constant"] = factors(lambda o: lr.LinearLR(o, 0.25, 1.0, 3))
 
 
@@ -120,6 +138,8 @@ def main():
     updates(optim, "rate", adamw, 0.1)
     updates(optim, "independent", adamw, 0.01, independent=True)
     updates(optim, "sgd", sgd, 0.1)
+    updates(optim, "one_cycle", adamw, 0.1, schedule=one_cycle)
+    updates(optim, "one_cycle_sgd", sgd, 0.1, schedule=one_cycle)
     updates(optim, "muon", muon, 0.1)
     schedules(optim)
     cross_entropy(head)

@@ -14,6 +14,7 @@ struct StepState {
   int64_t first_row = 0;       // row of this micro-batch's first sequence in the global batch
   float rate = 0;              // learning rate of this step
   float factor = 0;            // rate / peak rate
+  double momentum = -1;        // from the schedule; negative: the optimizer's own
   float loss_scale = 0;        // 1 / target tokens of the global batch
   double grad_norm = 0;        // before clipping, f64
   float clip_coefficient = 1;  // what gradients are multiplied by

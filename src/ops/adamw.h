@@ -16,7 +16,7 @@ struct AdamW {
   std::span<const UpdatePart> parts;  // on the device
   double beta1, beta2, eps, weight_decay;
   bool independent;        // decay by factor * weight_decay instead of rate * weight_decay
-  const StepState* state;  // rate, factor, clip_coefficient, skip
+  const StepState* state;  // rate, factor, momentum, clip_coefficient, skip
   Tensor updates;          // i32 [1]: updates made so far, for the bias correction; counted up
   // Not 0: of each tensor the root mean square of the update (before rate and decay) is held at or
   // below this. A second pass over the moments.

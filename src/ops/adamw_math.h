@@ -20,9 +20,11 @@ struct AdamWScalars {
   double unbias;  // 1 / (1 - beta1^t)
 };
 
-// t = 1 for the first update.
-KEEL_HD inline AdamWScalars adamw_scalars(const StepState& s, double beta1, double beta2,
+// t = 1 for the first update. Where the schedule changes beta1 from step to step, the first moment
+// is corrected as if this step's had held in all of them, as PyTorch does.
+KEEL_HD inline AdamWScalars adamw_scalars(const StepState& s, double own_beta1, double beta2,
                                           double eps, double t) {
+  const double beta1 = momentum_in_force(s, own_beta1);
   return {s.clip_coefficient,
           static_cast<float>(1 - beta1),
           static_cast<float>(1 - beta2),

@@ -22,7 +22,7 @@ struct Sgd {
   bool nesterov;
   double weight_decay;
   SgdDecay decay;
-  const StepState* state;  // rate, factor, clip_coefficient, skip
+  const StepState* state;  // rate, factor, momentum, clip_coefficient, skip
   Tensor updates;          // i32 [1]: updates made so far; counted up
   double update_clip = 0;  // as kernel::AdamW has it
   UpdateSums sums{};

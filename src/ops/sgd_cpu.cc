@@ -7,7 +7,7 @@ namespace {
 
 SgdScalars scalars(const Sgd& a, const UpdatePart& p) {
   const bool coupled = a.decay == SgdDecay::kCoupled;
-  return {a.state->clip_coefficient, static_cast<float>(a.momentum),
+  return {a.state->clip_coefficient, static_cast<float>(momentum_in_force(*a.state, a.momentum)),
           coupled ? static_cast<float>(a.weight_decay * static_cast<double>(p.decay)) : 0.0f,
           a.nesterov};
 }

@@ -17,7 +17,7 @@ struct StableAdamW {
   std::span<const UpdatePart> parts;  // on the device
   double beta1, beta2, eps, weight_decay;
   bool independent;        // decay by factor * weight_decay: not divided
-  const StepState* state;  // rate, factor, clip_coefficient, skip
+  const StepState* state;  // rate, factor, momentum, clip_coefficient, skip
   Tensor updates;          // i32 [1]: updates made so far; counted up
   UpdateSums sums;
 };

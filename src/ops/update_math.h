@@ -16,6 +16,11 @@ KEEL_HD inline float kept_weight(const StepState& s, double weight_decay, bool i
   return static_cast<float>(1 - per_step * weight_decay * decay);
 }
 
+// Decay rate of the momentum: the schedule's where it has one.
+KEEL_HD inline double momentum_in_force(const StepState& s, double own) {
+  return s.momentum < 0 ? own : s.momentum;
+}
+
 // 1 / max(1, rms / bound): what holds the root mean square of an update at the bound.
 KEEL_HD inline float update_clip(double rms, double bound) {
   return rms > bound ? static_cast<float>(bound / rms) : 1.0f;

@@ -18,6 +18,7 @@ class AdamW final : public Optimizer {
     std::string decay = "rate";
     double update_clip = 0;
     void fields(Fields& f) override;
+    bool takes_momentum() const override { return true; }
     bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
   };
 

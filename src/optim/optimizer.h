@@ -38,6 +38,8 @@ struct Optimizer {
 
 // The root of all optimizers' options: what others must know before anything is built.
 struct OptimizerOptions : Config {
+  // Whether the momentum can come from the schedule (StepState::momentum) instead of the config.
+  virtual bool takes_momentum() const { return false; }
   // Whether a weight decay is on and goes with a parameter's rate.
   virtual bool decays_with_rate() const = 0;
   // Why updates are not as large as Adam's whatever the gradients and the width, so that rates that

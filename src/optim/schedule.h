@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,8 @@ struct ScheduleArgs {
 struct ScheduleOptions : Config {
   // Why not, or "".
   virtual std::string misfit(const ScheduleArgs& args) const = 0;
+  // Whether Schedule::momentum gives one.
+  virtual bool sets_momentum() const { return false; }
 };
 // What shapes say that rise by themselves.
 std::string warmup_misfit(std::string_view kind, const ScheduleArgs& args);
@@ -36,6 +39,8 @@ class Schedule {
   // then shape(s); from step `steps` on the value of that step. Steps are those of a full batch:
   // while the batch grows they are fractions, and s + 1 is what has been seen at the step's end.
   double factor(double step) const;
+  // Decay rate of the optimizer's momentum (Adam's beta1) in that step; none: the optimizer's own.
+  virtual std::optional<double> momentum(double /*step*/) const { return std::nullopt; }
   // What the optimizer's rate is multiplied by at factor 1.
   virtual double scale() const { return 1; }
   const ScheduleArgs& args() const { return args_; }

@@ -16,6 +16,7 @@ class Sgd final : public Optimizer {
     std::string decay = "coupled";
     double update_clip = 0;
     void fields(Fields& f) override;
+    bool takes_momentum() const override { return momentum > 0; }
     bool decays_with_rate() const override { return weight_decay > 0 && decay != "independent"; }
     std::optional<UnlikeAdam> unlike_adam() const override {
       return UnlikeAdam{"kind", "sgd's are as large as the gradients", "choose \"adamw\""};

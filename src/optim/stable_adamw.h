@@ -16,6 +16,7 @@ class StableAdamW final : public Optimizer {
     double weight_decay = 0.1;
     std::string decay = "rate";
     void fields(Fields& f) override;
+    bool takes_momentum() const override { return true; }
     bool decays_with_rate() const override { return weight_decay > 0 && decay == "rate"; }
   };
   // Throws ShapeError, MemoryError.

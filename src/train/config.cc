@@ -141,6 +141,7 @@ void RunConfig::fields(Fields& f) {
 
 void RunConfig::validate(Errors& errors) const {
   validate_qk_clip(errors);
+  validate_momentum(errors);
   for (const Misfit& m : data.misfits({.context = model.context,
                          .vocab = model.vocab,
                          .seed = data_seed(),
@@ -173,6 +174,17 @@ void RunConfig::validate_schedule(Errors& errors) const {
     }
   }
   errors.add("schedule.warmup", misfit, others);
+}
+
+void RunConfig::validate_momentum(Errors& errors) const {
+  const auto* options = dynamic_cast<const ScheduleOptions*>(&schedule.kind.options());
+  if (options == nullptr || !options->sets_momentum()) return;
+  if (optim.kind.options_as<OptimizerOptions>().takes_momentum()) return;
+  errors.add("schedule.cycle_momentum",
+             fmt::format("optim.kind = \"{}\" has no momentum that a schedule could set; choose "
+                         "\"adamw\", \"stable_adamw\" or \"sgd\" with momentum, or leave this off",
+                         optim.kind.kind()),
+             {"optim.kind", "optim.momentum"});
 }
 
 void RunConfig::validate_mup(Errors& errors) const {

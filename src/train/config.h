@@ -104,6 +104,7 @@ struct RunConfig final : Config {
   void validate_mup(Errors& errors) const;
   void validate_qk_clip(Errors& errors) const;
   void validate_schedule(Errors& errors) const;
+  void validate_momentum(Errors& errors) const;
   uint64_t pick(int64_t s) const { return static_cast<uint64_t>(s < 0 ? train.seed : s); }
 };
 

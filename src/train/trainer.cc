@@ -138,7 +138,9 @@ void Trainer::begin_step() {
   }
   state_.step = steps_done_;
   state_.micro_step = static_cast<uint64_t>(steps_done_);
-  const double factor = schedule_->factor(ramp_.clock(steps_done_));
+  const double clock = ramp_.clock(steps_done_);
+  const double factor = schedule_->factor(clock);
+  state_.momentum = schedule_->momentum(clock).value_or(-1);
   state_.factor = static_cast<float>(factor);
   state_.rate = static_cast<float>(factor * optimizer_->peak_rate() * schedule_->scale());
   state_.loss_scale = targets > 0 ? static_cast<float>(1.0 / targets) : 0.0f;

@@ -217,8 +217,9 @@ TEST(OptimConfig, Defaults) {
   EXPECT_EQ(ClipConfig{}.kind.options_as<GlobalClip::Config>().norm, 1);
 }
 
-// Ten updates with warm-up, half a cosine and a clip that is active in some of them.
-void follow_pytorch(const std::string& name, const std::string& toml, double error = 3e-7) {
+// Ten updates, by default with warm-up and half a cosine; a clip is active in some of them.
+void follow_pytorch(const std::string& name, const std::string& toml, double error = 3e-7,
+                    const std::string& schedule_toml = "warmup = 3") {
   const Golden golden("optim.safetensors");
   const auto rates = golden.doubles(name + ".rate");
   const auto norms = to_host(golden.tensor(name + ".norm"));
@@ -230,7 +231,7 @@ void follow_pytorch(const std::string& name, const std::string& toml, double err
   put(model.weights, golden.tensor(name + ".matrix.start"), golden.tensor(name + ".vector.start"));
   const auto optimizer = make(toml, model.params);
   ScheduleConfig config;
-  config.warmup = 3;
+  load_config_text("schedule.toml", schedule_toml, {}, config);
   const auto schedule = make_schedule(config, 10);
   const GradNorm norm(std::vector<Tensor>{model.grads});
   int clipped = 0;
@@ -240,6 +241,7 @@ void follow_pytorch(const std::string& name, const std::string& toml, double err
     };
     put(model.grads, at(".matrix.grad", {7, 5}), at(".vector.grad", {5}));
     StepState s = state_of(1e-2 * schedule->factor(step), schedule->factor(step));
+    s.momentum = schedule->momentum(step).value_or(-1);
     norm.compute(1, &s);
     clipped += s.clip_coefficient < 1;
     EXPECT_NEAR(s.rate, rates[size_t(step)], 1e-9);
@@ -250,6 +252,8 @@ void follow_pytorch(const std::string& name, const std::string& toml, double err
   }
   EXPECT_EQ(clipped, 7);
 }
+
+const std::string kOneCycle = "kind = 'one_cycle'\ncycle_momentum = true";
 
 TEST(AdamWOptimizer, FollowsPyTorch) { follow_pytorch("rate", "lr = 0.01"); }
 TEST(AdamWOptimizer, FollowsPyTorchWithIndependentDecay) {
@@ -264,6 +268,29 @@ TEST(MuonOptimizer, FollowsPyTorch) {
                  "kind = 'muon'\nlr = 0.01\nweight_decay = 0.1\nadamw.lr = 0.01\n"
                  "adamw.weight_decay = 0",
                  1e-5);
+}
+
+TEST(AdamWOptimizer, FollowsPyTorchThroughOneCycle) {
+  follow_pytorch("one_cycle", "lr = 0.01", 3e-7, kOneCycle);
+}
+TEST(SgdOptimizer, FollowsPyTorchThroughOneCycle) {
+  follow_pytorch("one_cycle_sgd", "kind = 'sgd'\nlr = 0.01\nnesterov = true\nweight_decay = 0.1",
+                 3e-7, kOneCycle);
+}
+
+TEST(StableAdamWOptimizer, TakesTheSchedulesMomentum) {
+  Model set, own;
+  const auto a = make("kind = 'stable_adamw'", set.params);
+  const auto b = make("kind = 'stable_adamw'\nbetas = [0.5, 0.99]", own.params);
+  for (uint64_t i = 0; i < 3; ++i) {
+    set.gradient(i);
+    own.gradient(i);
+    StepState s = state_of(0.01);
+    b->step(&s);
+    s.momentum = 0.5;
+    a->step(&s);
+  }
+  EXPECT_EQ(everything(set, *a), everything(own, *b));
 }
 
 TEST(AdamWOptimizer, DecayNeedsNoGradient) {

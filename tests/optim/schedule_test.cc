@@ -154,6 +154,20 @@ TEST(OneCycle, RisesOnceAndFallsFar) {
   }
 }
 
+TEST(OneCycle, MomentumFallsWhileTheRateRises) {
+  EXPECT_EQ(make("kind = 'one_cycle'")->momentum(10), std::nullopt);
+  EXPECT_EQ(make("kind = 'cosine'")->momentum(10), std::nullopt);
+  const auto s = make("kind = 'one_cycle'\ncycle_momentum = true\nmomentum_low = 0.8");
+  EXPECT_NEAR(*s->momentum(0), 0.95, 1e-15);
+  EXPECT_NEAR(*s->momentum(15), 0.875, 1e-15);
+  EXPECT_NEAR(*s->momentum(30), 0.8, 1e-15);
+  EXPECT_NEAR(*s->momentum(65), 0.875, 1e-15);
+  for (const double t : {100.0, 101.0, 1e6}) EXPECT_NEAR(*s->momentum(t), 0.95, 1e-15);
+  for (int64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(*s->momentum(i) > *s->momentum(i + 1), i < 30) << i;
+  }
+}
+
 TEST(Noam, IsThePapersFormula) {
   ScheduleConfig config;
   load_config_text("test.toml", "kind = 'noam'\nwarmup = 16", {}, config);
@@ -185,6 +199,12 @@ TEST(Schedule, AgainstPyTorch) {
   compare("cosine", "kind = 'cosine'");
   compare("linear", "kind = 'linear'");
   compare("constant", "kind = 'constant'\nwarmup = 4");
+  compare("one_cycle", "kind = 'one_cycle'");
+  const auto momentum = golden.doubles("schedule.one_cycle.momentum");
+  const auto s = make("kind = 'one_cycle'\ncycle_momentum = true", 10);
+  for (size_t i = 0; i < momentum.size(); ++i) {
+    EXPECT_NEAR(*s->momentum(double(i)), momentum[i], 1e-12) << i;
+  }
 }
 
 TEST(Schedule, Errors) {
@@ -200,6 +220,8 @@ TEST(Schedule, Errors) {
             "schedule: one_cycle rises by itself; set schedule.warmup = 0 (it is 3)");
   EXPECT_EQ(config_error([] { make("kind = 'slanted_triangular'\nwarmup = 1"); }),
             "schedule: slanted_triangular rises by itself; set schedule.warmup = 0 (it is 1)");
+  EXPECT_EQ(config_error([] { make("kind = 'one_cycle'\nmomentum_low = 0.96"); }),
+            "test.toml:2:16: momentum_low: 0.96 is more than schedule.momentum_high = 0.95");
   EXPECT_NE(config_error([] { make("kind = 'constant'\nfinal = 0.1"); }).find("unknown key"),
             std::string::npos);
   EXPECT_NE(config_error([] { make("kind = 'cosin'"); }).find("did you mean \"cosine\"?"),

@@ -159,7 +159,8 @@ inline std::vector<Factor> training_factors() {
           "linear|schedule.kind=linear", "wsd|schedule={kind='wsd', decay=0.5, warmup=1}",
           "inverse_sqrt|schedule.kind=inverse_sqrt", "noam|schedule={kind='noam', warmup=2}",
           "sgdr|schedule={kind='sgdr', t0=2}", "slanted|schedule.kind=slanted_triangular",
-          "one_cycle|schedule.kind=one_cycle"}),
+          "one_cycle|schedule.kind=one_cycle",
+          "cycled_momentum|schedule={kind='one_cycle', cycle_momentum=true}"}),
       of("batch", {"one", "three|train.accumulate=3",
                    "grows|train.accumulate=3|train.batch_warmup={start=1, tokens=72}"}),
       one_key("ema", "train.ema", {"0", "0.9"}),
@@ -176,8 +177,8 @@ inline const std::vector<Factor>& factors() {
 }
 
 // "placement:post"
-inline std::string label(size_t factor, size_t level) {
-  return factors()[factor].name + ":" + factors()[factor].levels[level].name;
+inline std::string label(const Factor& factor, size_t level) {
+  return factor.name + ":" + factor.levels[level].name;
 }
 
 inline std::vector<std::string> sets_of(const PairRow& row) {

@@ -32,7 +32,8 @@ TEST(Combinations, AreRefusedExactlyWhereTheyExcludeEachOther) {
       for (size_t a = 0; a < all[f].levels.size(); ++a) {
         for (size_t b = 0; b < all[g].levels.size(); ++b) {
           std::vector<std::string> sets;
-          const std::string both = label(f, a) + " " + label(g, b);
+          const std::string x = label(all[f], a), y = label(all[g], b);
+          const std::string both = x + " " + y;
           if (both.find("init:mup") != both.npos && both.find("optimizer:") == both.npos) {
             sets.emplace_back("optim.weight_decay=0");
           }
@@ -43,7 +44,7 @@ TEST(Combinations, AreRefusedExactlyWhereTheyExcludeEachOther) {
             sets.emplace_back("model.tied=false");
           }
           sets.insert(sets.end(), all[f].levels[a].sets.begin(), all[f].levels[a].sets.end());
-          EXPECT_EQ(refused(sets, all[g].levels[b].sets), excluded(f, a, g, b)) << both;
+          EXPECT_EQ(refused(sets, all[g].levels[b].sets), excluded(x, y)) << both;
         }
       }
     }

@@ -25,7 +25,8 @@ TEST(Combinations, CoverEveryPair) {
         for (size_t b = 0; b < factors()[g].levels.size(); ++b) {
           size_t met = 0;
           for (const PairRow& row : rows) met += row[f] == a && row[g] == b;
-          EXPECT_EQ(met == 0, excluded(f, a, g, b)) << label(f, a) << " " << label(g, b);
+          const std::string x = label(factors()[f], a), y = label(factors()[g], b);
+          EXPECT_EQ(met == 0, excluded(x, y)) << x << " " << y;
           pairs += met > 0;
         }
       }

@@ -36,6 +36,7 @@ inline const std::vector<Exclusion>& exclusions() {
       {{"init:mup"},
        {"optimizer:adamw|", "optimizer:stable|", "optimizer:sgd", "optimizer:lion|",
         "optimizer:muon|", "optimizer:adafactor_m"}},
+      {{"schedule:cycled_momentum"}, {"optimizer:adafactor", "optimizer:lion", "optimizer:muon"}},
       {{"qk_clip:0.02"}, {"position:transformer_xl"}},
       {{"qk_clip:0.02"}, {"linear:sigma", "linear:weight_norm"}},
       {{"qk_clip:0.02"},
@@ -52,27 +53,29 @@ inline bool begins(const std::string& label, const std::vector<std::string_view>
 }
 
 // Whether validate() refuses the two together.
-inline bool excluded(size_t f, size_t a, size_t g, size_t b) {
-  const std::string x = label(f, a), y = label(g, b);
+inline bool excluded(const std::string& x, const std::string& y) {
   for (const Exclusion& e : exclusions()) {
     if ((begins(x, e.a) && begins(y, e.b)) || (begins(y, e.a) && begins(x, e.b))) return true;
   }
   return false;
 }
 
+inline std::vector<PairRow> covering_rows_of(const std::vector<Factor>& factors) {
+  std::vector<size_t> levels;
+  for (const Factor& f : factors) levels.push_back(f.levels.size());
+  return covering_rows(levels, [&](size_t f, size_t a, size_t g, size_t b) {
+    return !excluded(label(factors[f], a), label(factors[g], b));
+  });
+}
+
 inline const std::vector<PairRow>& combinations() {
-  static const std::vector<PairRow> rows = [] {
-    std::vector<size_t> levels;
-    for (const Factor& f : factors()) levels.push_back(f.levels.size());
-    return covering_rows(
-        levels, [](size_t f, size_t a, size_t g, size_t b) { return !excluded(f, a, g, b); });
-  }();
+  static const std::vector<PairRow> rows = covering_rows_of(factors());
   return rows;
 }
 
 inline std::string describe(const PairRow& row) {
   std::string out;
-  for (size_t f = 0; f < row.size(); ++f) out += (f ? " " : "") + label(f, row[f]);
+  for (size_t f = 0; f < row.size(); ++f) out += (f ? " " : "") + label(factors()[f], row[f]);
   return out;
 }
 

@@ -130,6 +130,14 @@ const std::vector<Refusal>& training_refusals() {
        "into 20 steps"},
       {{"schedule={kind='one_cycle', warmup=3}"},
        "schedule.warmup: one_cycle rises by itself; set schedule.warmup = 0 (it is 3)"},
+      {{"schedule={kind='one_cycle', momentum_low=0.96}"},
+       "schedule.momentum_low: 0.96 is more than schedule.momentum_high = 0.95"},
+      {{"schedule={kind='one_cycle', cycle_momentum=true}", "optim.kind=lion"},
+       "schedule.cycle_momentum: optim.kind = \"lion\" has no momentum that a schedule could set; "
+       "choose \"adamw\", \"stable_adamw\" or \"sgd\" with momentum, or leave this off"},
+      {{"schedule={kind='one_cycle', cycle_momentum=true}", "optim={kind='sgd', momentum=0}"},
+       "schedule.cycle_momentum: optim.kind = \"sgd\" has no momentum that a schedule could set; "
+       "choose \"adamw\", \"stable_adamw\" or \"sgd\" with momentum, or leave this off"},
       {{"schedule={kind='slanted_triangular', warmup=3}"},
        "schedule.warmup: slanted_triangular rises by itself; set schedule.warmup = 0 (it is 3)"},
       {{"train.batch_warmup.start=4", "train.accumulate=2"},

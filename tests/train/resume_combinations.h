@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "combinations.h"
+#include "exclusions.h"
 #include "io/temp_dir.h"
 #include "save_trainer.h"
 #include "small_run.h"
@@ -49,11 +49,7 @@ inline const std::vector<Factor>& resume_factors() {
 }
 
 inline const std::vector<PairRow>& resume_rows() {
-  static const std::vector<PairRow> rows = [] {
-    std::vector<size_t> levels;
-    for (const Factor& f : resume_factors()) levels.push_back(f.levels.size());
-    return covering_rows(levels, [](size_t, size_t, size_t, size_t) { return true; });
-  }();
+  static const std::vector<PairRow> rows = covering_rows_of(resume_factors());
   return rows;
 }
 

@@ -65,10 +65,16 @@ constexpr Technique kSchedules[] = {
     {.name = "one_cycle_schedule",
      .on = "schedule.kind=one_cycle",
      .line = "half a cosine up, then half a cosine far down",
-     .what = "The common form of two phases; momentum stays as it is.",
-     .formula = "1 / div up to 1 over the share `rise`, down to 1 / (div final_div)",
+     .what =
+         "The common form of two phases. With cycle_momentum the momentum of AdamW, StableAdamW "
+         "or SGD goes the other way.",
+     .formula = "1 / div up to 1 over the share `rise`, down to 1 / (div final_div)\n"
+                "cycle_momentum: beta1 = momentum_high down to momentum_low, and back",
      .source = "Smith and Topin, 2017, arXiv 1708.07120",
-     .conflicts = kOwnRise,
+     .conflicts = "schedule.warmup: it rises by itself. cycle_momentum with an optimizer whose "
+                  "momentum no schedule sets: Lion, Adafactor, Muon, SGD without momentum.",
+     .unknown =
+         "The paper cycles the momentum of SGD; what cycling Adam's beta1 does is not in it.",
      .cost = kNoCost},
     {.name = "warmup",
      .on = "schedule.warmup=100",
