@@ -38,7 +38,7 @@ struct Slot {
   Tensor grad;                           // defined: memory for the gradient
   bool written = false;                  // false: the next writer overwrites
   bool parameter = false, wide = false;  // wide: the gradient of a bf16 value is f32
-  // Set by recompute(): makes the value again in backward; `value` caches it until its own node.
+  // Set by rebuild_with(): makes the value again in backward; `value` caches it until its own node.
   Tensor (*rebuild)(void* closure) = nullptr;
   void* rebuild_closure = nullptr;
   Tensor value;

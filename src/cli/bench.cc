@@ -16,12 +16,8 @@ namespace keel {
 namespace {
 
 void check(const BenchArgs& args) {
-  if (args.steps < 1) {
-    throw ConfigError(fmt::format("--steps: must be at least 1, is {}", args.steps));
-  }
-  if (args.discard < 0) {
-    throw ConfigError(fmt::format("--discard: must be at least 0, is {}", args.discard));
-  }
+  check_number("--steps", args.steps, 1);
+  check_number("--discard", args.discard, 0);
 }
 
 void say_notes(const Rig& rig) {

@@ -95,9 +95,7 @@ Retention retention_of(const CkptPruneArgs& args) {
   if (r.keep == 0) {
     throw ConfigError("ckpt prune: checkpoint.keep of the run is 0, which keeps all; set --keep");
   }
-  if (r.keep_every < 0) {
-    throw ConfigError(fmt::format("--keep-every: must be at least 0, is {}", r.keep_every));
-  }
+  check_number("--keep-every", r.keep_every, 0);
   return r;
 }
 

@@ -16,20 +16,18 @@ namespace {
 
 // What a slope is called flat below.
 constexpr double kFlat = 0.1;
+constexpr int64_t kMostWidth = 1 << 24;
 
 void check_args(const CoordCheckArgs& args) {
-  if (args.steps < 1) {
-    throw ConfigError(fmt::format("--steps: must be at least 1, is {}", args.steps));
-  }
-  if (args.seeds < 1) {
-    throw ConfigError(fmt::format("--seeds: must be at least 1, is {}", args.seeds));
-  }
+  check_number("--steps", args.steps, 1);
+  check_number("--seeds", args.seeds, 1);
   bool grows = args.widths.size() >= 2 && args.widths.front() > 0;
   for (size_t i = 1; i < args.widths.size(); ++i) grows &= args.widths[i] > args.widths[i - 1];
   if (!grows) {
     throw ConfigError(fmt::format("--widths: must be two or more that grow, as in 64,128; are {}",
                                   fmt::join(args.widths, ",")));
   }
+  for (const int64_t width : args.widths) check_number("--widths", width, 1, kMostWidth);
   if (!args.out.empty() && !args.out.ends_with(".svg")) {
     throw ConfigError(fmt::format("-o: the picture is an .svg file, is {}", args.out));
   }

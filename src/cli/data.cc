@@ -1,6 +1,7 @@
 // keel data inspect and keel data show.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <span>
 
@@ -8,10 +9,12 @@
 #include "cli/hand_over.h"
 #include "cli/output.h"
 #include "core/error.h"
-#include "core/parallel.h"
 #include "data/inspect.h"
+#include "io/fs.h"
+#include "io/utf8.h"
 #include "lab/text.h"
 #include "train/batch_ramp.h"
+#include "train/data_identity.h"
 #include "train/evaluate.h"
 #include "train/session.h"
 
@@ -44,6 +47,20 @@ std::string summary_text(const DataSummary& d) {
   return out + fmt::format("text       {}\n", shown_text(d.first_text));
 }
 
+// Why what is shown may not be what the run has read.
+void say_doubts(const DataShowArgs& args, const TrainedModel& m, const Dataset& data) {
+  if (args.step > m.step) {
+    say(fmt::format("note: {} has done {} steps: step {} is still to come", m.path, m.step,
+                    args.step));
+  }
+  const std::string file = join_path(args.run, "data.json");
+  if (!real_fs().exists(file)) return;
+  const auto changes = data_changes(real_fs().read_file(file, kMaxTextBytes), file, data);
+  if (changes.empty()) return;
+  say(fmt::format("warning: the data of {} is not what it was when the run began:\n  {}", args.run,
+                  fmt::join(changes, "\n  ")));
+}
+
 }  // namespace
 
 int run(const DataInspectArgs& args) {
@@ -57,18 +74,11 @@ int run(const DataInspectArgs& args) {
 }
 
 int run(const DataShowArgs& args) {
-  if (args.step < 1) {
-    throw ConfigError(fmt::format("--step: must be at least 1, is {}", args.step));
-  }
-  hand_over_run(args.run);
-  const TrainedModel m = open_model(args.run);
-  for (const std::string& n : m.notes) say("note: " + n);
+  check_number("--step", args.step, 1);
+  const TrainedModel m = open_trained_model(args.run);
   const RunConfig& c = m.config;
-  set_num_threads(static_cast<int>(c.train.threads));
-  const auto data = Dataset::open(c.data, {.context = c.model.context,
-                                           .vocab = c.model.vocab,
-                                           .seed = c.data_seed(),
-                                           .lanes = c.sequences()});
+  const auto data = Dataset::open(c.data, c.dataset_args());
+  say_doubts(args, m, *data);
   const auto task = tasks().make(c.task);
   const DeviceKind device = m.model->parameters().device();
   Arena arena(device);

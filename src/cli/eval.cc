@@ -9,19 +9,15 @@
 #include "cli/hand_over.h"
 #include "cli/output.h"
 #include "core/error.h"
-#include "core/parallel.h"
 #include "train/evaluate.h"
 #include "train/session.h"
 
 namespace keel {
 
 int run(const EvalArgs& args) {
-  hand_over_run(args.run);
-  const TrainedModel m = open_model(args.run);
+  const TrainedModel m = open_trained_model(args.run);
   const RunConfig& c = m.config;
-  set_num_threads(static_cast<int>(c.train.threads));
-  for (const std::string& n : m.notes) say("note: " + n);
-  const auto data = Dataset::open_eval(args.data, *m.tokenizer,
+  const auto data = Dataset::open_eval(args.data, *m.tokenizer, c.data,
                                        {.context = c.model.context, .vocab = m.model->vocab()});
   const auto task = tasks().make(c.task);
   const DeviceKind device = m.model->parameters().device();
@@ -33,7 +29,7 @@ int run(const EvalArgs& args) {
     throw DataError(fmt::format("{}: the model's loss is not finite", m.path));
   }
   std::optional<double> bits;
-  if (const int64_t bytes = data->eval_bytes(); bytes > 0) {
+  if (const int64_t bytes = data->eval_bytes(*m.tokenizer); bytes > 0) {
     bits = result.loss * static_cast<double>(result.tokens) / std::log(2.0) /
            static_cast<double>(bytes);
   }

@@ -52,9 +52,7 @@ class FrontierScreen {
 };
 
 int64_t jobs_of(const FrontierArgs& args, const FrontierPlan& plan) {
-  if (args.jobs < 0) {
-    throw ConfigError(fmt::format("--jobs: must be at least 1, is {}", args.jobs));
-  }
+  check_number("--jobs", args.jobs, 0);
   return args.jobs > 0 ? args.jobs : default_jobs(plan.setup);
 }
 

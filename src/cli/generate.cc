@@ -9,21 +9,19 @@
 #include "cli/commands.h"
 #include "cli/hand_over.h"
 #include "cli/output.h"
-#include "core/parallel.h"
 #include "train/session.h"
 
 namespace keel {
 
 int run(const GenerateArgs& args) {
   check_options(args.options);
-  hand_over_run(args.run);
-  const TrainedModel m = open_model(args.run);
-  set_num_threads(static_cast<int>(m.config.train.threads));
-  for (const std::string& n : m.notes) say("note: " + n);
+  const TrainedModel m = open_trained_model(args.run);
   // The prompt stands in front of the first piece: a prompt that is refused is no result.
   std::string waiting = args.prompt;
+  GenerateOptions options = args.options;
+  options.documents_apart = m.config.data.masks_documents();
   const Generated g =
-      generate(*m.model, *m.tokenizer, args.prompt, args.options,
+      generate(*m.model, *m.tokenizer, args.prompt, options,
                [&](std::string_view piece) { print(std::exchange(waiting, {}).append(piece)); });
   print(waiting + "\n");
   if (g.context_full) {

@@ -69,4 +69,11 @@ void hand_over_run(const std::string& run, const std::vector<std::string>& sets)
   hand_over(c);
 }
 
+TrainedModel open_trained_model(const std::string& run) {
+  hand_over_run(run);
+  TrainedModel m = open_model(run);
+  for (const std::string& n : m.notes) say("note: " + n);
+  return m;
+}
+
 }  // namespace keel

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "train/config.h"
+#include "train/session.h"
 
 namespace keel {
 
@@ -20,5 +21,7 @@ void hand_over(const RunConfig& config);
 // has no readable config). ConfigError as load_config throws it.
 void hand_over_config(const std::string& config, const std::vector<std::string>& sets);
 void hand_over_run(const std::string& run, const std::vector<std::string>& sets = {});
+// open_model by the program that can, with its notes said.
+TrainedModel open_trained_model(const std::string& run);
 
 }  // namespace keel

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "lab/text.h"
+#include "io/utf8.h"
 
 namespace keel {
 
@@ -43,6 +43,15 @@ std::string grouped(int64_t n) {
   const size_t first = n < 0 ? 1 : 0;
   for (size_t at = s.size(); at > first + 3;) s.insert(at -= 3, ",");
   return s;
+}
+
+void check_number(std::string_view option, int64_t value, int64_t least, int64_t most) {
+  if (value < least) {
+    throw ConfigError(fmt::format("{}: must be at least {}, is {}", option, least, value));
+  }
+  if (value > most) {
+    throw ConfigError(fmt::format("{}: must be at most {}, is {}", option, most, value));
+  }
 }
 
 }  // namespace keel

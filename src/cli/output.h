@@ -1,6 +1,7 @@
 // Standard output is for results, standard error for everything else.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,5 +25,10 @@ void say(std::string_view text);
 std::string shown_text(std::string_view text);
 // "1,048,576"
 std::string grouped(int64_t n);
+
+// ConfigError where an option's number is below `least` or above `most` (numbers of steps are
+// added).
+void check_number(std::string_view option, int64_t value, int64_t least,
+                  int64_t most = 1'000'000'000'000);
 
 }  // namespace keel

@@ -11,13 +11,6 @@
 namespace keel {
 namespace {
 
-std::unique_ptr<Dataset> open_data(const RunConfig& c) {
-  return Dataset::open(c.data, {.context = c.model.context,
-                                .vocab = c.model.vocab,
-                                .seed = c.data_seed(),
-                                .lanes = c.sequences()});
-}
-
 MeasuredStep measure_step(Trainer& trainer) {
   const double begin = seconds_now();
   MeasuredStep step{trainer.step(), 0};
@@ -37,7 +30,7 @@ PlannedConfig plan_config(const std::string& path, const std::vector<std::string
   if (!reason.empty()) p.notes.push_back("train.dtype: " + reason);
   c.train.dtype = std::string(name_of(p.compute));
   if (c.model.vocab == 0 && c.data.vocab().value_or(0) == 0) {
-    p.data = open_data(c);
+    p.data = Dataset::open(c.data, c.dataset_args());
     c.model.vocab = p.data->vocab();
   }
   p.plan = make_plan(c, p.compute);
@@ -49,7 +42,8 @@ Rig open_rig(PlannedConfig planned) {
   RunConfig& c = rig.planned.config;
   const DeviceKind device = resolve_device(c);
   check_memory(rig.planned.plan, memory_available_bytes());
-  rig.data = rig.planned.data ? std::move(rig.planned.data) : open_data(c);
+  rig.data =
+      rig.planned.data ? std::move(rig.planned.data) : Dataset::open(c.data, c.dataset_args());
   if (c.model.vocab == 0) c.model.vocab = rig.data->vocab();
   rig.trainer = std::make_unique<Trainer>(c, rig.data.get(), device, rig.planned.compute);
   return rig;

@@ -25,9 +25,7 @@ namespace keel {
 namespace {
 
 int64_t jobs_of(const SweepArgs& args, const Sweep& sweep) {
-  if (args.jobs < 0) {
-    throw ConfigError(fmt::format("--jobs: must be at least 1, is {}", args.jobs));
-  }
+  check_number("--jobs", args.jobs, 0);
   const int64_t asked = args.jobs > 0 ? args.jobs : sweep.jobs;
   return asked > 0 ? asked : default_jobs(sweep.setup);
 }

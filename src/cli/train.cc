@@ -14,9 +14,11 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/version.h"
+#include "io/fs.h"
 #include "lab/report.h"
 #include "lab/run_data.h"
 #include "lab/text.h"
+#include "train/checkpoint_store.h"
 #include "train/environment.h"
 #include "train/loop.h"
 #include "train/recorder.h"
@@ -126,10 +128,10 @@ int tell_end(Terminal& terminal, const std::string& run, const RunOutcome& o) {
                       o.steps, o.reason, shell_quote(run)));
       return kExitStopped;
     case RunEnd::kDiverged:
-      complain(
-          fmt::format("diverged: {}; the last checkpoint stands, a lower optim.lr or a longer "
-                      "schedule.warmup may help",
-                      o.reason));
+      complain(fmt::format(
+          "diverged: {}; {}, a lower optim.lr or a longer schedule.warmup may help", o.reason,
+          list_checkpoints(real_fs(), run).empty() ? "no checkpoint was made yet"
+                                                   : "the last checkpoint stands"));
       return kExitDiverged;
   }
   return kExitFailed;

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "io/fs.h"
+#include "io/utf8.h"
 #include "lab/sweep/plan.h"
 #include "lab/sweep/summary.h"
 #include "lab/text.h"
@@ -126,7 +127,8 @@ void TrialScreen::draw(const std::vector<TrialRow>& rows, const TrialCounts& cou
 }
 
 void TrialScreen::put(const std::string& line) {
-  say(options_.columns > 1 ? line.substr(0, static_cast<size_t>(options_.columns) - 1) : line);
+  // Two columns less: a whole line would wrap, and the ellipsis needs one.
+  say(options_.columns > 2 ? shortened(line, static_cast<size_t>(options_.columns) - 2) : line);
   ++lines_;
 }
 

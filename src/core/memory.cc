@@ -1,6 +1,5 @@
 #include "core/memory.h"
 
-#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -8,6 +7,7 @@
 #include "core/arena.h"
 #include "core/device_memory.h"
 #include "core/error.h"
+#include "core/named_memory.h"
 
 namespace keel {
 namespace {
@@ -17,20 +17,16 @@ int64_t alive_bytes = 0;
 constexpr size_t kPagesFrom = size_t{1} << 16;  // smaller blocks come from malloc
 constexpr size_t kHuge = size_t{2} << 20;
 
-[[noreturn]] void throw_short(const char* what, size_t bytes) {
-  throw MemoryError(fmt::format("not enough memory for {}: {} bytes", what, bytes));
-}
-
 }  // namespace
 
 void* map_pages(size_t bytes, const char* what) {
   if (bytes < kPagesFrom) {
     void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!p) throw_short(what, bytes);
+    if (!p) throw_no_memory(what, bytes);
     return p;
   }
   void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) throw_short(what, bytes);
+  if (p == MAP_FAILED) throw_no_memory(what, bytes);
   if (bytes >= kHuge) madvise(p, bytes, MADV_HUGEPAGE);
   return p;
 }

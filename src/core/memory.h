@@ -23,14 +23,15 @@ struct Block {
 // Memory that outlives a step: 64-byte aligned, zeroed. Throws MemoryError naming `what` and bytes.
 Block* allocate_heap(DeviceKind device, size_t bytes, const char* what);
 
-// Pages straight from the system, returned to it by release_pages at once.
+// Not zeroed below 64 KiB. From there on pages straight from the system, returned to it by
+// release_pages at once.
 void* map_pages(size_t bytes, const char* what);
 void release_pages(void* data, size_t bytes);
 
 void retain(Block* block);
 void release(Block* block);
 
-// Bytes of all heap blocks that are alive (weights, optimizer state, arenas' slabs).
+// Bytes of all heap blocks that are alive (weights, optimizer state). Slabs of arenas are pages.
 int64_t heap_bytes_alive();
 
 }  // namespace keel

@@ -10,6 +10,11 @@ void DataConfig::fields(Fields& f) { f.kind(reader, "what the data is"); }
 
 std::optional<int64_t> DataConfig::vocab() const { return readers().make(reader)->vocab(); }
 
+bool DataConfig::masks_documents() const {
+  const auto* files = dynamic_cast<const FileOptions*>(&reader.options());
+  return files != nullptr && files->document_mask;
+}
+
 std::vector<Misfit> DataConfig::misfits(const DatasetArgs& args) const {
   const std::unique_ptr<Reader> made = readers().make(reader);
   std::vector<Misfit> all = made->misfits(args);
@@ -20,7 +25,8 @@ std::vector<Misfit> DataConfig::misfits(const DatasetArgs& args) const {
 void SourceConfig::fields(Fields& f) {
   f.path("path", path, "files and folders of this source");
   f("weight", weight, "share of the training sequences, relative to the other sources", above(0));
-  f("name", name, "name in reports; default: the last part of the first path");
+  f("name", name,
+    "name in reports; default: the last part of the first path, or all of it to tell two apart");
 }
 
 void FileOptions::fields(Fields& f) {
@@ -53,7 +59,7 @@ void FileOptions::validate(Errors& errors) const {
 void LanguageOptions::fields(Fields& f) {
   f("seed", seed, "makes the language and its validation windows; not the order of training",
     at_least(0));
-  f("val_tokens", val_tokens, "validation targets, rounded up to whole windows", at_least(1));
+  f("val_tokens", val_tokens, "validation targets, rounded up to whole windows", between(1, 1e12));
 }
 
 }  // namespace keel

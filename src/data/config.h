@@ -28,6 +28,8 @@ struct DataConfig final : Config {
   // Ids that the data will use, where the config alone tells (so that a model can be planned
   // before data is read); nothing for token shards, and for random tokens.
   std::optional<int64_t> vocab() const;
+  // Whether attention stops and positions begin anew at the boundaries of documents.
+  bool masks_documents() const;
   // What this data cannot do with such a model and batch.
   std::vector<Misfit> misfits(const DatasetArgs& args) const;
 };
@@ -36,7 +38,7 @@ struct DataConfig final : Config {
 struct SourceConfig final : Config {
   std::vector<std::string> path;
   double weight = 1;
-  std::string name;  // empty: the last part of the first path
+  std::string name;  // empty: the last part of the first path, or all of it to tell two apart
   void fields(Fields& f) override;
 };
 

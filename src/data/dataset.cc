@@ -56,8 +56,8 @@ std::unique_ptr<Dataset> Dataset::open(const DataConfig& config, const DatasetAr
 }
 
 std::unique_ptr<Dataset> Dataset::open_eval(const std::string& path, const Tokenizer& tokenizer,
-                                            const DatasetArgs& args) {
-  std::unique_ptr<FileReader> reader = reader_for(path, tokenizer);
+                                            const DataConfig& run, const DatasetArgs& args) {
+  std::unique_ptr<FileReader> reader = reader_for(path, tokenizer, run);
   if (const auto m = vocab_misfit(*reader, reader->kind(), args.vocab)) refuse(*m);
   std::vector<OpenedSource> sources;
   sources.push_back({path, 0.0, reader->open_eval({path}, args)});
@@ -149,9 +149,10 @@ void Dataset::eval_batch(int64_t first_window, int64_t rows, Batch& out) const {
   }
 }
 
-int64_t Dataset::eval_bytes() const {
+int64_t Dataset::eval_bytes(const Tokenizer& tokenizer) const {
+  if (!tokenizer.has_text()) return 0;
   int64_t sum = 0;
-  for (const auto& s : sources_) sum += s->eval_bytes(tokenizer());
+  for (const auto& s : sources_) sum += s->eval_bytes(tokenizer);
   return sum;
 }
 

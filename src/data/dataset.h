@@ -27,9 +27,11 @@ class Dataset {
   static std::unique_ptr<Dataset> open(const DataConfig& config, const DatasetArgs& args);
   // A file or folder that has no training sequences: every token but the first is a validation
   // target, for `keel eval`. What it is
-  // shows in its name: .jsonl, .jsonl.zst, .bin, .npy, else text. `tokenizer` is that of the run.
+  // shows in its name: .jsonl, .jsonl.zst, .bin, .npy, else text. It is read as `run`, the data
+  // that the model was trained on, was: same tokenizer (given as it was saved), documents apart or
+  // not.
   static std::unique_ptr<Dataset> open_eval(const std::string& path, const Tokenizer& tokenizer,
-                                            const DatasetArgs& args);
+                                            const DataConfig& run, const DatasetArgs& args);
 
   // Ids that the data uses: 0 .. vocab() - 1. Never above args.vocab when that is set.
   int64_t vocab() const { return vocab_; }
@@ -51,8 +53,9 @@ class Dataset {
   int64_t eval_tokens() const { return eval_tokens_; }
   int64_t eval_windows() const { return eval_first_.back(); }
   void eval_batch(int64_t first_window, int64_t rows, Batch& out) const;
-  // Bytes of text that the validation targets stand for (bits per byte); 0 where unknown.
-  int64_t eval_bytes() const;
+  // Bytes of text that the validation targets stand for to the model's tokenizer (bits per byte); 0
+  // where ids stand for no text.
+  int64_t eval_bytes(const Tokenizer& tokenizer) const;
 
   // Mean over the counted targets of a window of the conditional entropy given the context that is
   // visible there, in nats; nothing where it is unknown.

@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <system_error>
 
 #include "core/error.h"
 #include "data/mixture.h"
@@ -37,12 +41,43 @@ void collect(const std::string& folder, const std::vector<std::string>& endings,
   }
 }
 
-std::string source_name(const SourceConfig& source) {
-  if (!source.name.empty()) return source.name;
-  std::string path = source.path.front();
+std::string without_end_slashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return base_name(path);
+  return path;
 }
+
+// The last part of the first path, or the path itself where two would be named alike.
+void name_sources(std::vector<SourceConfig>& sources) {
+  std::map<std::string, int> count;
+  const auto short_name = [](const SourceConfig& s) {
+    return s.name.empty() && !s.path.empty() ? base_name(without_end_slashes(s.path.front()))
+                                             : s.name;
+  };
+  for (const SourceConfig& s : sources) ++count[short_name(s)];
+  for (SourceConfig& s : sources) {
+    if (!s.name.empty() || s.path.empty()) continue;  // no path is told elsewhere
+    s.name = count[short_name(s)] > 1 ? without_end_slashes(s.path.front()) : short_name(s);
+  }
+}
+
+// Of every file that is read, once.
+class FilesOnce {
+ public:
+  void add(const std::vector<std::string>& files) {
+    for (const std::string& f : files) {
+      std::error_code unknown;
+      const auto path = std::filesystem::weakly_canonical(f, unknown);
+      if (files_.insert(unknown ? f : path.string()).second) continue;
+      throw DataError(fmt::format(
+          "{}: is named twice, so that validation would hold what training has seen: name it once "
+          "in data.path, data.sources and data.val_path",
+          f));
+    }
+  }
+
+ private:
+  std::set<std::string> files_;
+};
 
 // Whether one of the parts of the file's name (between _ - .) is `word`.
 bool has_word(const std::string& path, std::string_view word) {
@@ -144,11 +179,18 @@ CorpusSource::Setup FileReader::split(const SourceConfig& source, const DatasetA
   return setup;
 }
 
+std::vector<SourceConfig> FileReader::named_sources() const {
+  std::vector<SourceConfig> all = options_.sources;
+  if (all.empty()) all.emplace_back().path = options_.path;
+  if (!options_.val_path.empty()) all.emplace_back().path = options_.val_path;
+  name_sources(all);
+  return all;
+}
+
 std::vector<SourceConfig> FileReader::sources() const {
-  if (!options_.sources.empty()) return options_.sources;
-  SourceConfig one;
-  one.path = options_.path;
-  return {one};
+  std::vector<SourceConfig> all = named_sources();
+  if (!options_.val_path.empty()) all.pop_back();
+  return all;
 }
 
 std::vector<int64_t> FileReader::lanes_of(const DatasetArgs& args) const {
@@ -172,20 +214,28 @@ std::vector<Misfit> FileReader::misfits(const DatasetArgs& args) const {
     all.push_back({"data.sources",
                    fmt::format("with data.sampler = \"stream\" source {} gets none of the {} rows "
                                "of a batch: raise its weight or the batch",
-                               source_name(configs[i]), args.lanes),
+                               configs[i].name, args.lanes),
                    {"data.sampler", "train.batch", "train.accumulate"}});
   }
   return all;
 }
 
+void FileReader::check_files() const {
+  const bool validates = !options_.val_path.empty() || options_.split > 0;
+  if (!validates) return;
+  FilesOnce once;
+  for (const SourceConfig& s : named_sources()) once.add(files(s.path));
+}
+
 std::vector<OpenedSource> FileReader::open(const DatasetArgs& args) {
   const std::vector<SourceConfig> configs = sources();
   const std::vector<int64_t> lanes = lanes_of(args);
+  check_files();
   std::vector<OpenedSource> result;
   for (size_t i = 0; i < configs.size(); ++i) {
     CorpusSource::Setup setup = split(configs[i], args);
     setup.lanes = streams() ? lanes[i] : 0;
-    const std::string name = source_name(configs[i]);
+    const std::string& name = configs[i].name;
     const int64_t windows = std::max<int64_t>(setup.lanes, 1);
     require_window(name, "training", setup.train.range.tokens(), windows, args.context,
                    "give more data or a smaller model.context");
@@ -196,12 +246,11 @@ std::vector<OpenedSource> FileReader::open(const DatasetArgs& args) {
     result.push_back({name, configs[i].weight, std::make_unique<CorpusSource>(setup)});
   }
   if (!options_.val_path.empty()) {
-    SourceConfig validation;
-    validation.path = options_.val_path;
+    const std::string name = named_sources().back().name;
     auto source = open_eval(options_.val_path, args);
-    require_window(source_name(validation), "validation", source->eval_targets() + 1, 1,
-                   args.context, "give more data or a smaller model.context");
-    result.push_back({source_name(validation), 0.0, std::move(source)});
+    require_window(name, "validation", source->eval_targets() + 1, 1, args.context,
+                   "give more data or a smaller model.context");
+    result.push_back({name, 0.0, std::move(source)});
   }
   return result;
 }

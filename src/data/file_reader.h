@@ -38,7 +38,11 @@ class FileReader : public Reader {
  private:
   std::shared_ptr<const TokenStore> load_shared(const std::vector<std::string>& files,
                                                 int64_t vocab) const;
-  std::vector<SourceConfig> sources() const;
+  // Each with a name of its own; that of val_path, if there is one, at the end.
+  std::vector<SourceConfig> named_sources() const;
+  std::vector<SourceConfig> sources() const;  // those of training
+  // DataError where a file is named twice and there is validation.
+  void check_files() const;
   std::vector<int64_t> lanes_of(const DatasetArgs& args) const;  // rows of a batch, by source
   CorpusSource::Setup split(const SourceConfig& source, const DatasetArgs& args) const;
 

@@ -25,6 +25,7 @@ class IdTokenizer final : public Tokenizer {
   void encode(std::string_view text, std::vector<int32_t>& ids) const override;
   // The number and a space.
   void decode(int32_t id, std::string& text) const override;
+  bool has_text() const override { return false; }
   std::string fingerprint() const override;
   std::string save() const override;
   void restore(const Json& saved) override;

@@ -46,7 +46,7 @@ void count_ids(const TokenStore& store, DataSummary& summary) {
 
 DataSummary inspect(const std::string& path) {
   const ByteTokenizer bytes{NoOptions()};
-  const std::unique_ptr<FileReader> reader = reader_for(path, bytes);
+  const std::unique_ptr<FileReader> reader = reader_for(path, bytes, DataConfig());
   const std::vector<std::string> files = reader->files({path});
   TokenStore store = reader->load(files);
   store.set_vocab(0, 0);

@@ -31,19 +31,41 @@ const Registry<Reader>& readers() {
   return r;
 }
 
-std::unique_ptr<FileReader> reader_for(const std::string& path, const Tokenizer& tokenizer) {
-  const std::string first =
-      expand_paths({path}, {".txt", ".jsonl", ".jsonl.zst", ".bin", ".npy"})[0];
-  if (first.ends_with(".bin")) return std::make_unique<ShardsReader>(ShardsReader::Config());
-  if (first.ends_with(".npy")) return std::make_unique<NpyReader>(NpyReader::Config());
-  if (first.ends_with(".jsonl") || first.ends_with(".jsonl.zst")) {
-    JsonlReader::Config config;
-    config.tokenizer.select(tokenizer.kind());
-    return std::make_unique<JsonlReader>(config);
+namespace {
+
+std::string kind_of_file(const std::string& path) {
+  if (path.ends_with(".bin")) return "shards";
+  if (path.ends_with(".npy")) return "npy";
+  return path.ends_with(".jsonl") || path.ends_with(".jsonl.zst") ? "jsonl" : "text";
+}
+
+// Options of another kind than the run's, for the same model.
+void take_tokenizer(FileOptions& options, const Tokenizer& tokenizer) {
+  if (auto* text = dynamic_cast<TextReader::Config*>(&options)) {
+    text->tokenizer.select(tokenizer.kind());
+  } else if (auto* lines = dynamic_cast<JsonlReader::Config*>(&options)) {
+    lines->tokenizer.select(tokenizer.kind());
+  } else if (auto* ids = dynamic_cast<IdOptions*>(&options)) {
+    ids->end_token = tokenizer.end().value_or(-1);
   }
-  TextReader::Config config;
-  config.tokenizer.select(tokenizer.kind());
-  return std::make_unique<TextReader>(config);
+}
+
+}  // namespace
+
+std::unique_ptr<FileReader> reader_for(const std::string& path, const Tokenizer& tokenizer,
+                                       const DataConfig& run) {
+  const std::string kind =
+      kind_of_file(expand_paths({path}, {".txt", ".jsonl", ".jsonl.zst", ".bin", ".npy"})[0]);
+  Variant<Reader> reader = run.reader;
+  if (reader.kind() != kind) {
+    reader.select(kind);
+    take_tokenizer(reader.options_as<FileOptions>(), tokenizer);
+  }
+  auto& options = reader.options_as<FileOptions>();
+  options.sampler = "shuffled";
+  options.document_mask = run.masks_documents() && tokenizer.end().has_value();
+  // Every kind above is one that reads files.
+  return std::unique_ptr<FileReader>(static_cast<FileReader*>(readers().make(reader).release()));
 }
 
 }  // namespace keel

@@ -105,19 +105,19 @@ TokenPiece cached_tokens(const std::string& name, const std::string& content,
       join_path(folder, xxh3_hex(content + "\n" + tokenizer.fingerprint()) + ".tokens");
   if (auto piece = open_cached(path, name, type)) return *piece;
   Fs& fs = real_fs();
-  const std::string temporary = path + "." + random_suffix();
+  const std::string temporary = temporary_name(path);
   try {
     fs.make_dirs(folder);
     const std::unique_ptr<FsFile> file = fs.create(temporary);
     write_ids(*file, tokenizer, documents);
     fs.rename(temporary, path);
   } catch (const IoError& error) {
-    if (fs.exists(temporary)) fs.remove_file(temporary);
+    fs.remove_quietly(temporary);
     throw IoError(fmt::format(
         "{}: its tokens cannot be kept (set KEEL_CACHE to a folder that can be written): {}", name,
         error.what()));
   } catch (...) {
-    if (fs.exists(temporary)) fs.remove_file(temporary);
+    fs.remove_quietly(temporary);
     throw;
   }
   auto piece = open_cached(path, name, type);

@@ -29,6 +29,8 @@ class Tokenizer {
   // Appends the text of one id: any bytes, not always whole characters; nothing for the end token
   // and for ids beyond the vocabulary.
   virtual void decode(int32_t id, std::string& text) const = 0;
+  // Whether ids stand for text, and not for themselves.
+  virtual bool has_text() const { return true; }
   // Whether ids 0..255 are the bytes of the text, so that a mapped file needs no encoding.
   virtual bool maps_bytes() const { return false; }
   // Identity for cache keys and fingerprints.

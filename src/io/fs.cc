@@ -198,7 +198,7 @@ void Fs::write_file(const std::string& path, std::string_view text) {
 }
 
 void Fs::replace_file(const std::string& path, std::string_view text) {
-  const std::string temporary = path + ".tmp-" + random_suffix();
+  const std::string temporary = temporary_name(path);
   try {
     write_file(temporary, text);
     rename(temporary, path);
@@ -249,12 +249,15 @@ std::string random_suffix() {
   return fmt::format("{:016x}", bits);
 }
 
+std::string temporary_name(const std::string& path) {
+  return fmt::format("{}{}{}", path, kTemporaryMark, random_suffix());
+}
+
 bool is_temporary(std::string_view name) {
-  constexpr std::string_view kMark = ".tmp-";
   constexpr size_t kDigits = 16;
-  if (name.size() < kMark.size() + kDigits) return false;
+  if (name.size() < kTemporaryMark.size() + kDigits) return false;
   const std::string_view digits = name.substr(name.size() - kDigits);
-  return name.substr(0, name.size() - kDigits).ends_with(kMark) &&
+  return name.substr(0, name.size() - kDigits).ends_with(kTemporaryMark) &&
          digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 

@@ -76,7 +76,11 @@ std::string parent_path(std::string_view path);
 std::string base_name(std::string_view path);
 // 16 hex digits from the system's random source, for temporary names.
 std::string random_suffix();
-// Whether a name ends as that of something unfinished does: ".tmp-" and a random suffix.
+// What the names of unfinished files and folders have in them.
+inline constexpr std::string_view kTemporaryMark = ".tmp-";
+// A name beside `path` for what becomes it when it is finished: ".tmp-" and a random suffix.
+std::string temporary_name(const std::string& path);
+// Whether a name ends as such a one does.
 bool is_temporary(std::string_view name);
 
 constexpr uint64_t kMaxTextBytes = uint64_t{1} << 30;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/utf8.h"
 
 namespace keel {
 namespace {
@@ -21,29 +22,13 @@ template <class Variant>
   throw DataError(fmt::format("expected {}, found {}", wanted, kKinds[v.index()]));
 }
 
-// Length of the UTF-8 sequence that starts at s[i], or 0 when there is none.
-size_t utf8_length(std::string_view s, size_t i) {
-  const auto byte = [&](size_t k) { return static_cast<unsigned char>(s[k]); };
-  const unsigned char lead = byte(i);
-  if (lead < 0x80) return 1;
-  const size_t n = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || i + n > s.size()) return 0;
-  for (size_t k = 1; k < n; ++k) {
-    if ((byte(i + k) & 0xc0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(i + 1);  // overlong forms, surrogates, beyond U+10FFFF
-  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f)) return 0;
-  if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) return 0;
-  return n;
-}
-
 void dump_string(std::string_view s, std::string& out) {
   out += '"';
   for (size_t i = 0; i < s.size();) {
     const char c = s[i];
-    const size_t n = utf8_length(s, i);
+    const size_t n = utf8_length(s.substr(i));
     if (n == 0) {
-      out += "\xef\xbf\xbd";
+      out += kReplacement;
     } else if (c == '"' || c == '\\') {
       (out += '\\') += c;
     } else if (c == '\n') {

@@ -88,13 +88,6 @@ class Measured {
   BatchTensors inputs_;
 };
 
-std::unique_ptr<Dataset> open_data(const RunConfig& c) {
-  return Dataset::open(c.data, {.context = c.model.context,
-                                .vocab = c.model.vocab,
-                                .seed = c.data_seed(),
-                                .lanes = c.sequences()});
-}
-
 // Adds one look's share of the mean over `seeds`.
 void add_look(CoordCheck& check, size_t step, size_t width, const Activations& seen) {
   if (check.series.empty()) {
@@ -158,7 +151,8 @@ CoordCheck coord_check(const std::vector<RunConfig>& configs, int64_t steps, int
   std::string reason;
   const DType compute = resolve_dtype(configs.front(), reason);
   const DeviceKind device = resolve_device(configs.front());
-  const std::unique_ptr<Dataset> data = open_data(configs.front());
+  const std::unique_ptr<Dataset> data =
+      Dataset::open(configs.front().data, configs.front().dataset_args());
   const auto with_vocab = [&](RunConfig c) {
     if (c.model.vocab == 0) c.model.vocab = data->vocab();
     return c;
@@ -168,9 +162,10 @@ CoordCheck coord_check(const std::vector<RunConfig>& configs, int64_t steps, int
   }
   for (size_t width = 0; width < configs.size(); ++width) {
     RunConfig c = with_vocab(configs[width]);
-    const int64_t first_seed = static_cast<int64_t>(c.init_seed());
+    const uint64_t first_seed = c.init_seed();
     for (int64_t seed = 0; seed < seeds; ++seed) {
-      c.seed.init = first_seed + seed;
+      c.seed.init = static_cast<int64_t>((first_seed + static_cast<uint64_t>(seed)) &
+                                         std::numeric_limits<int64_t>::max());
       Measured model(c, *data, device, compute);
       add_look(check, 0, width, model.look());
       for (int64_t step = 1; step <= steps; ++step) {

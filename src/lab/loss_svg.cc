@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "io/utf8.h"
 #include "lab/svg.h"
 #include "lab/text.h"
 
@@ -173,8 +174,7 @@ std::string loss_svg(const RunData& run) {
   out +=
       fmt::format("<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
                   kWidth - 1, kHeight - 1);
-  const bool fits = run.name.size() <= kTitleBytes;
-  out += svg_text(20, 31, "class=\"t h\"", fits ? run.name : run.name.substr(0, kTitleBytes) + "…");
+  out += svg_text(20, 31, "class=\"t h\"", shortened(run.name, kTitleBytes));
   Frame frame;
   if (!fit(frame, {raw, val}, floor)) {
     out += svg_text(kWidth / 2, kHeight / 2, "class=\"m\" text-anchor=\"middle\"",

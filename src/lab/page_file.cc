@@ -5,6 +5,7 @@
 #include <ctime>
 #include <vector>
 
+#include "io/utf8.h"
 #include "lab/assets.h"
 #include "lab/text.h"
 

@@ -7,10 +7,11 @@
 #include "config/load.h"
 #include "core/error.h"
 #include "io/fs.h"
+#include "io/utf8.h"
 #include "lab/page_file.h"
 #include "lab/report.h"
 #include "lab/techniques/block.h"
-#include "lab/text.h"
+#include "train/metric_names.h"
 
 namespace keel {
 namespace {
@@ -183,22 +184,23 @@ Json run_json(const RunData& run, const std::string& name, const ReportOptions& 
 // Titles and units of what the report knows; other names stand as they are.
 void set_titles(Json& data) {
   struct Known {
-    const char *name, *title, *unit;
+    std::string_view name;
+    const char *title, *unit;
   };
+  using namespace metric_name;
   constexpr Known kKnown[] = {
-      {"lr", "Learning rate", ""},
-      {"grad_norm", "Gradient norm", "before the clip"},
-      {"tokens_per_second", "Throughput", "tokens per second"},
-      {"attn_logit_max", "Largest attention logit", "by layer"},
-      {"attn_entropy", "Attention entropy", "nats, mean over heads, by layer"},
-      {"out_norm_qkv", "Output of QKV", "RMS, by layer"},
-      {"out_norm_proj", "Output of attention", "RMS, by layer"},
-      {"out_norm_fc1", "Output of FC1", "RMS, gate and up together, by layer"},
-      {"out_norm_fc2", "Output of FC2", "RMS, by layer"},
-      {"update_ratio", "Update over weight", "RMS over RMS, matrices, by block"},
-      {"memory_bytes", "Memory", "bytes"},
-      {"val_source_loss", "Validation loss by source", "nats per token"},
-      {"source_loss", "Training loss by source", "nats per token"},
+      {kRate, "Learning rate", ""},
+      {kGradNorm, "Gradient norm", "before the clip"},
+      {kSpeed, "Throughput", "tokens per second"},
+      {kLogitMaxGroup, "Largest attention logit", "by layer"},
+      {kEntropyGroup, "Attention entropy", "nats, mean over heads, by layer"},
+      {kOutNormQkvGroup, "Output of QKV", "RMS, by layer"},
+      {kOutNormProjGroup, "Output of attention", "RMS, by layer"},
+      {kOutNormFc1Group, "Output of FC1", "RMS, gate and up together, by layer"},
+      {kOutNormFc2Group, "Output of FC2", "RMS, by layer"},
+      {kUpdateRatioGroup, "Update over weight", "RMS over RMS, matrices, by block"},
+      {kValSourceLossGroup, "Validation loss by source", "nats per token"},
+      {kSourceLossGroup, "Training loss by source", "nats per token"},
   };
   Json titles = Json::object(), units = Json::object();
   for (const Known& known : kKnown) {
@@ -223,7 +225,9 @@ Json report_data(std::span<const RunData> runs, const ReportOptions& options) {
   data.set("program", options.program);
   data.set("generated", page_time(options.unix_time));
   Json marked = Json::array();
-  for (const char* kind : {"resume", "stop", "diverged", "rollback"}) marked.push(kind);
+  for (const std::string_view kind :
+       {metric_name::kResumeEvent, metric_name::kStopEvent, metric_name::kDivergedEvent})
+    marked.push(kind);
   data.set("marked_events", std::move(marked));
   set_titles(data);
   data.set("runs", std::move(list));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "io/utf8.h"
 #include "lab/text.h"
 
 namespace keel {

@@ -21,8 +21,6 @@ std::string html_escape(std::string_view text);
 // JSON text made safe inside a script element: <, >, & and the line separators U+2028 and U+2029
 // become \u escapes, which JSON allows wherever these characters may stand (in strings).
 std::string script_json(std::string_view json);
-// `text` with every byte that is not part of well-formed UTF-8 (RFC 3629) replaced by U+FFFD.
-std::string valid_utf8(std::string_view text);
 
 struct TableColumn {
   std::string title;

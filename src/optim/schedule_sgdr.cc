@@ -10,7 +10,7 @@ void SgdrSchedule::Config::fields(Fields& f) {
   f("t0", t0,
     "steps of the first cycle; 0: a fifteenth of those after the warm-up, so that four cycles that "
     "double fill them",
-    at_least(0));
+    between(0, 1e12));
   f("t_mult", t_mult, "length of a cycle over that of the one before", at_least(1));
   f("final", final, "the rate at the end of a cycle, as a share of the peak", between(0, 1));
 }

@@ -76,17 +76,12 @@ void load_weights(const SafetensorsFile& file, Decoder& model) {
 }
 
 std::vector<std::string> load_weights(const std::string& from, Decoder& model) {
-  Fs& fs = real_fs();
-  NewestCheckpoint newest;
-  if (has_checkpoints(fs, from)) {
-    newest = load_newest_checkpoint(from);
-    if (!newest.found) throw DataError(no_checkpoint(from, newest));
-    load_weights(newest.found->model, model);
-  } else if (fs.is_dir(from)) {
-    load_weights(load_checkpoint(from).model, model);
-  } else {
+  if (!real_fs().is_dir(from)) {
     load_weights(SafetensorsFile(from), model);
+    return {};
   }
+  const NewestCheckpoint newest = load_run_or_checkpoint(from);
+  load_weights(newest.found->model, model);
   return skipped_lines(newest.skipped);
 }
 

@@ -209,7 +209,7 @@ std::string save_checkpoint(Fs& fs, const std::string& run, const CheckpointCont
   if (!fs.exists(root)) fs.make_dir(root);
   fs.sync_dir(run);  // each time: whether an earlier one reached the disk is not known
   std::string final_path = join_path(root, checkpoint_name(content.step));
-  const std::string temporary = fmt::format("{}{}{}", final_path, kTemporary, random_suffix());
+  const std::string temporary = temporary_name(final_path);
   try {
     write_folder(fs, temporary, content);
     publish(fs, temporary, root, content.step);

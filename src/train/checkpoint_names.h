@@ -10,7 +10,7 @@
 
 namespace keel {
 
-constexpr std::string_view kTemporary = ".tmp-", kTrash = ".trash-", kPin = ".pin";
+constexpr std::string_view kTrash = ".trash-", kPin = ".pin";
 
 std::string checkpoint_root(const std::string& run);
 std::string checkpoint_name(int64_t step);

@@ -59,7 +59,8 @@ std::vector<CheckpointEntry> surplus(const std::vector<CheckpointEntry>& entries
 }
 
 bool is_leftover(std::string_view name) {
-  const bool folder = name.starts_with("step-") && name.find(kTemporary) != std::string_view::npos;
+  const bool folder =
+      name.starts_with("step-") && name.find(kTemporaryMark) != std::string_view::npos;
   return folder || name.starts_with(kTrash) || is_temporary(name);
 }
 
@@ -144,6 +145,17 @@ std::vector<std::string> skipped_lines(const std::vector<Skipped>& skipped) {
   lines.reserve(skipped.size());
   for (const Skipped& s : skipped) lines.push_back(fmt::format("skipped {}: {}", s.path, s.reason));
   return lines;
+}
+
+NewestCheckpoint load_run_or_checkpoint(const std::string& from) {
+  NewestCheckpoint newest;
+  if (has_checkpoints(real_fs(), from)) {
+    newest = load_newest_checkpoint(from);
+    if (!newest.found) throw DataError(no_checkpoint(from, newest));
+  } else {
+    newest.found = load_checkpoint(from);
+  }
+  return newest;
 }
 
 std::string no_checkpoint(const std::string& run, const NewestCheckpoint& newest) {

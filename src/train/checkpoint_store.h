@@ -50,6 +50,9 @@ struct NewestCheckpoint {
 };
 // The same of the operating system's files.
 NewestCheckpoint load_newest_checkpoint(const std::string& run);
+// Of a run (the newest that verifies) or of a checkpoint's folder. DataError when there is none:
+// `found` is not empty.
+NewestCheckpoint load_run_or_checkpoint(const std::string& from);
 // One line for each, for the log.
 std::vector<std::string> skipped_lines(const std::vector<Skipped>& skipped);
 // Why `run` has no checkpoint to offer, for an error: that there is none, or what is wrong with the

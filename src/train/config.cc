@@ -12,6 +12,7 @@ namespace keel {
 namespace {
 
 constexpr double kMostTokens = 1e18;  // of a run: their number must fit in an int64_t
+constexpr double kMost = 1e12;        // steps, tokens or checkpoints that a key may name
 
 }  // namespace
 
@@ -22,7 +23,7 @@ void BatchWarmupConfig::fields(Fields& f) {
     between(0, 1 << 20));
   f("increment", increment, "micro-batches that are added at a time; 0: as start = 0",
     between(0, 1 << 20));
-  f("tokens", tokens, "trained tokens after which the batch is full", between(0, 1e12));
+  f("tokens", tokens, "trained tokens after which the batch is full", between(0, kMost));
 }
 
 void TrainConfig::validate(Errors& errors) const {
@@ -42,7 +43,7 @@ void TrainConfig::fields(Fields& f) {
   f("batch", batch, "sequences in a micro-batch", between(1, 1 << 24));
   f("accumulate", accumulate, "micro-batches in a step", between(1, 1 << 20));
   f("batch_warmup", batch_warmup, "a batch that grows");
-  f("steps", steps, "optimizer steps", between(1, 1e12));
+  f("steps", steps, "optimizer steps", between(1, kMost));
   f("seed", seed, "sets seed.init, seed.data and seed.dropout", at_least(0));
   f.path("init", init, "run, checkpoint or model.safetensors to take the first weights from");
   f("threads", threads, "threads that compute; 0: all cores", between(0, 256));
@@ -62,15 +63,15 @@ void SeedConfig::fields(Fields& f) {
 }
 
 void EvalConfig::fields(Fields& f) {
-  f("every", every, "steps between evaluations; 0: after the last step only", at_least(0));
-  f("tokens", tokens, "validation targets in an evaluation; 0: all", at_least(0));
+  f("every", every, "steps between evaluations; 0: after the last step only", between(0, kMost));
+  f("tokens", tokens, "validation targets in an evaluation; 0: all", between(0, kMost));
 }
 
 void CheckpointConfig::fields(Fields& f) {
-  f("every", every, "steps between checkpoints; 0: after the last step only", at_least(0));
-  f("keep", keep, "newest checkpoints that stay; 0: all", at_least(0));
+  f("every", every, "steps between checkpoints; 0: after the last step only", between(0, kMost));
+  f("keep", keep, "newest checkpoints that stay; 0: all", between(0, kMost));
   f("keep_every", keep_every,
-    "checkpoints whose step is a multiple of this stay for good, too; 0: none", at_least(0));
+    "checkpoints whose step is a multiple of this stay for good, too; 0: none", between(0, kMost));
   f("async", async,
     "written from a copy of the state while training goes on; false: training waits");
   f("on_disk_full", on_disk_full,
@@ -96,8 +97,8 @@ void CheckpointConfig::validate(Errors& errors) const {
 }
 
 void SampleConfig::fields(Fields& f) {
-  f("every", every, "steps between samples; 0: at each evaluation", at_least(0));
-  f("tokens", tokens, "tokens in a sample; 0: no samples", at_least(0));
+  f("every", every, "steps between samples; 0: at each evaluation", between(0, kMost));
+  f("tokens", tokens, "tokens in a sample; 0: no samples", between(0, kMost));
   f("prompt", prompt, "what a sample continues; empty: the start of a document");
   f("temperature", temperature, "0 takes the likeliest token", at_least(0));
 }
@@ -106,15 +107,15 @@ void StopConfig::fields(Fields& f) {
   f("patience", patience,
     "evaluations without a better validation loss before the run ends; "
     "0: never",
-    at_least(0));
+    between(0, kMost));
 }
 
 void LogConfig::fields(Fields& f) {
-  f("every", every, "steps between lines of the log", at_least(1));
+  f("every", every, "steps between lines of the log", between(1, kMost));
   f("probes", probes,
     "steps between readings of attention logits and entropies, of the RMS of linears' outputs and "
     "of how far weights move; 0: never",
-    at_least(0));
+    between(0, kMost));
 }
 
 const Presets* RunConfig::presets() const { return &methods(); }
@@ -142,10 +143,12 @@ void RunConfig::fields(Fields& f) {
 void RunConfig::validate(Errors& errors) const {
   validate_qk_clip(errors);
   validate_momentum(errors);
-  for (const Misfit& m : data.misfits({.context = model.context,
-                         .vocab = model.vocab,
-                         .seed = data_seed(),
-                         .lanes = sequences()})) {
+  if (stop.patience > 0 && eval.every == 0) {
+    errors.add("stop.patience",
+               "counts evaluations, and there is one only, after the last step; set eval.every",
+               {"eval.every"});
+  }
+  for (const Misfit& m : data.misfits(dataset_args())) {
     errors.add(m.key, m.text, m.others);
   }
   if (model.init.kind() == "mup") validate_mup(errors);
@@ -229,6 +232,11 @@ void RunConfig::validate_qk_clip(Errors& errors) const {
                "optim.qk_clip.tau = 0 or another model.position.kind",
                {"model.position.kind"});
   }
+}
+
+DatasetArgs RunConfig::dataset_args() const {
+  return {
+      .context = model.context, .vocab = model.vocab, .seed = data_seed(), .lanes = sequences()};
 }
 
 int64_t RunConfig::full_steps() const {

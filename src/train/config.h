@@ -92,6 +92,8 @@ struct RunConfig final : Config {
   uint64_t init_seed() const { return pick(seed.init); }
   uint64_t data_seed() const { return pick(seed.data); }
   uint64_t dropout_seed() const { return pick(seed.dropout); }
+  // What the data is opened with.
+  DatasetArgs dataset_args() const;
   // Token ids of the model: model.vocab, else what the data is known to have; ConfigError if
   // neither says.
   int64_t vocab() const;

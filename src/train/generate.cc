@@ -99,22 +99,37 @@ int32_t sample_token(std::span<const float> logits, std::span<const int32_t> see
   return order[n - 1];
 }
 
-Continuation::Continuation(const Decoder& model)
-    : model_(model), states_(model.make_states(1, model.config().context)) {}
+Continuation::Continuation(const Decoder& model, std::optional<int32_t> end)
+    : model_(model), end_(end), states_(model.make_states(1, model.config().context)) {}
+
+// An end token is the last of its own document: only what follows it is in the next one.
+size_t Continuation::document_with(std::span<const int32_t> tokens) const {
+  size_t begin = document_;
+  if (!end_ || tokens.empty()) return begin;
+  if (!seen_.empty() && seen_.back() == *end_) begin = seen_.size();
+  for (size_t i = 0; i + 1 < tokens.size(); ++i) {
+    if (tokens[i] == *end_) begin = seen_.size() + i + 1;
+  }
+  return begin;
+}
 
 bool Continuation::read(std::span<const int32_t> tokens) {
-  const int64_t context = model_.config().context;
-  const int64_t n = static_cast<int64_t>(tokens.size());
-  if (filled_ + n > context && !model_.slides()) return false;
+  const auto context = static_cast<size_t>(model_.config().context);
+  const size_t document = document_with(tokens);
+  const size_t in_sight = seen_.size() + tokens.size() - document;
+  const size_t cached = document == document_ ? static_cast<size_t>(filled_) : 0;
+  const size_t fresh = cached > 0 ? tokens.size() : in_sight;
+  const bool fits = cached + fresh <= context;
+  if (!fits && !model_.slides()) return false;
   seen_.insert(seen_.end(), tokens.begin(), tokens.end());
-  if (filled_ + n <= context) {
-    append(tokens);
+  document_ = document;
+  if (fits) {
+    filled_ = static_cast<int64_t>(cached);
+    append(std::span(seen_).last(fresh));
     return true;
   }
-  const size_t keep = static_cast<size_t>(
-      std::min<int64_t>(static_cast<int64_t>(seen_.size()), std::max<int64_t>(1, context / 2)));
   filled_ = 0;
-  append(std::span(seen_).last(keep));
+  append(std::span(seen_).last(std::min(in_sight, std::max<size_t>(1, context / 2))));
   return true;
 }
 
@@ -149,14 +164,15 @@ Generated generate(const Decoder& model, const Tokenizer& tokenizer, std::string
   std::vector<int32_t> ids;
   if (prompt.empty() && tokenizer.end()) ids.push_back(*tokenizer.end());
   tokenizer.encode(prompt, ids);
-  if (ids.empty()) throw ConfigError("-p: the prompt is empty and the tokenizer has no end token");
+  if (ids.empty()) throw ConfigError("the prompt is empty and the tokenizer has no end token");
   for (int32_t id : ids) {
     if (id >= model.vocab()) {
-      throw DataError(fmt::format("-p: token {} is beyond the model's {} ids", id, model.vocab()));
+      throw DataError(
+          fmt::format("prompt: token {} is beyond the model's {} ids", id, model.vocab()));
     }
   }
   Generated result;
-  Continuation c(model);
+  Continuation c(model, options.documents_apart ? tokenizer.end() : std::nullopt);
   result.context_full = !c.read(ids);
   std::string pending;
   while (!result.context_full && result.tokens < options.tokens) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct GenerateOptions {
   double min_p = 0.0;               // only those with at least this share of the likeliest's
   double repetition_penalty = 1.0;  // logits of tokens seen: / if positive, * if not (1909.05858)
   int64_t seed = 0;
+  bool documents_apart = false;  // the model was trained with data.document_mask
 };
 // ConfigError naming the option when one is out of range.
 void check_options(const GenerateOptions& options);
@@ -32,7 +34,9 @@ int32_t sample_token(std::span<const float> logits, std::span<const int32_t> see
 // Reads tokens and says what comes next. When the context is full it goes on from its later half.
 class Continuation {
  public:
-  explicit Continuation(const Decoder& model);
+  // With `end`, the id that ends a document, what is read after one begins anew: it does not see
+  // what was before, as in training with data.document_mask.
+  explicit Continuation(const Decoder& model, std::optional<int32_t> end = std::nullopt);
   // Reads more tokens; logits f32 [vocab] of what follows the last of them. False when the model's
   // positions end before that (a learned table): nothing was read.
   bool read(std::span<const int32_t> tokens);
@@ -42,12 +46,16 @@ class Continuation {
 
  private:
   void append(std::span<const int32_t> tokens);
+  // Where the document begins that the next token belongs to, with `tokens` read.
+  size_t document_with(std::span<const int32_t> tokens) const;
 
   const Decoder& model_;
+  std::optional<int32_t> end_;
   std::vector<MixerState> states_;
   std::vector<int32_t> seen_;
   std::vector<float> logits_;
-  int64_t filled_ = 0;
+  int64_t filled_ = 0;   // of the context
+  size_t document_ = 0;  // the first of seen_ that is in sight
 };
 
 struct Generated {

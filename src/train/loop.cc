@@ -152,6 +152,7 @@ void RunLoop::sample() {
   options.tokens = c.tokens;
   options.temperature = c.temperature;
   options.seed = trainer_.steps_done();
+  options.documents_apart = trainer_.config().data.masks_documents();
   until_stopped([&] {
     try {
       const std::string text =
@@ -269,7 +270,7 @@ RunOutcome RunLoop::diverged() {
 
 RunOutcome RunLoop::ended_by_observer() {
   end_save(true);
-  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "stop", given_up_); });
+  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), metric_name::kStopEvent, given_up_); });
   return outcome(RunEnd::kEarly, given_up_);
 }
 
@@ -336,7 +337,7 @@ RunOutcome RunLoop::run() {
         fmt::format("no better validation loss in {} evaluations", progress_.evaluations_since);
   }
   if (!reason.empty()) {
-    tell([&](Observer& o) { o.on_event(trainer_.steps_done(), "stop", reason); });
+    tell([&](Observer& o) { o.on_event(trainer_.steps_done(), metric_name::kStopEvent, reason); });
   }
   return outcome(end, reason);
 }

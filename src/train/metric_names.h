@@ -47,5 +47,6 @@ inline constexpr std::string_view kInitFfnRms = "ffn_rms_at_init";
 // Kinds of events that readers act on.
 inline constexpr std::string_view kDivergedEvent = "diverged";  // the text says why
 inline constexpr std::string_view kResumeEvent = "resume";
+inline constexpr std::string_view kStopEvent = "stop";
 
 }  // namespace keel::metric_name

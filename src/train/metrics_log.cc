@@ -257,25 +257,33 @@ RunMetrics::RunMetrics(const std::string& run) {
 
 RunMetrics::~RunMetrics() = default;
 
-// The rows of all stores, oldest first, without those of lost steps.
-template <class T, class Get>
-std::vector<T> RunMetrics::all(Get get) const {
-  std::vector<T> out;
+// What can be read of each store, oldest first; of the rest a note.
+template <class Read>
+void RunMetrics::each_store(Read read) const {
   for (const auto& store : stores_) {
     if (!store->reader) continue;
     try {
-      std::vector<T> rows = get(*store->reader);
-      std::erase_if(rows, [&](const T& r) { return r.step > store->last; });
-      if (out.empty()) {
-        out = std::move(rows);
-      } else {
-        out.insert(out.end(), std::make_move_iterator(rows.begin()),
-                   std::make_move_iterator(rows.end()));
-      }
+      read(*store);
     } catch (const DataError& e) {
       notes_.push_back(fmt::format("a part of {} cannot be read: {}", store->name, e.what()));
     }
   }
+}
+
+// The rows of all stores without those of lost steps.
+template <class T, class Get>
+std::vector<T> RunMetrics::all(Get get) const {
+  std::vector<T> out;
+  each_store([&](const Store& store) {
+    std::vector<T> rows = get(*store.reader);
+    std::erase_if(rows, [&](const T& r) { return r.step > store.last; });
+    if (out.empty()) {
+      out = std::move(rows);
+    } else {
+      out.insert(out.end(), std::make_move_iterator(rows.begin()),
+                 std::make_move_iterator(rows.end()));
+    }
+  });
   return out;
 }
 
@@ -298,14 +306,9 @@ std::vector<MetricPoint> RunMetrics::points(Get get) const {
 template <class Get>
 std::vector<std::string> RunMetrics::names(Get get) const {
   std::set<std::string> sorted;
-  for (const auto& store : stores_) {
-    if (!store->reader) continue;
-    try {
-      for (std::string& name : get(*store->reader)) sorted.insert(std::move(name));
-    } catch (const DataError& e) {
-      notes_.push_back(fmt::format("a part of {} cannot be read: {}", store->name, e.what()));
-    }
-  }
+  each_store([&](const Store& store) {
+    for (std::string& name : get(*store.reader)) sorted.insert(std::move(name));
+  });
   return {sorted.begin(), sorted.end()};
 }
 
@@ -338,10 +341,9 @@ std::vector<EventRow> RunMetrics::events() const {
 
 std::map<std::string, std::string> RunMetrics::meta() const {
   std::map<std::string, std::string> out;
-  for (const auto& store : stores_) {
-    if (!store->reader) continue;
-    for (auto& [key, value] : store->reader->meta()) out.insert_or_assign(key, value);
-  }
+  each_store([&](const Store& store) {
+    for (auto& [key, value] : store.reader->meta()) out.insert_or_assign(key, value);
+  });
   out.erase(kAfterStep);
   return out;
 }

@@ -103,6 +103,8 @@ class RunMetrics {
 
  private:
   struct Store;
+  template <class Read>
+  void each_store(Read read) const;
   template <class T, class Get>
   std::vector<T> all(Get get) const;
   template <class Get>

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
+#include "io/utf8.h"
 #include "train/environment.h"
 #include "train/metric_names.h"
 
@@ -31,7 +33,7 @@ Recorder::Recorder(const RunDir& dir, Fs& fs, const Trainer& trainer, int64_t re
   }
   if (again_) {
     events_.session_start(unix_time(), resumed_at + 1);
-    on_event(resumed_at, "resume", fmt::format("from step {}", resumed_at));
+    on_event(resumed_at, metric_name::kResumeEvent, fmt::format("from step {}", resumed_at));
   }
   store_.meta(metric_name::kParameters, std::to_string(trainer.model().parameters().count()));
   store_.meta("data", trainer.data().fingerprint());
@@ -88,7 +90,8 @@ void Recorder::on_step(const Trainer& trainer, const StepResult& r, double secon
   store_.metric(r.step, metric_name::kTokens, static_cast<double>(tokens));
   if (seconds > 0) put(r.step, metric_name::kSpeed, static_cast<double>(r.tokens) / seconds);
   for (size_t i = 0; i < r.source_loss.size(); ++i) {
-    put(r.step, "source_loss/" + sources_[i], r.source_loss[i]);
+    if (std::isnan(r.source_loss[i])) continue;  // no row of it in this batch
+    put(r.step, fmt::format("{}/{}", metric_name::kSourceLossGroup, sources_[i]), r.source_loss[i]);
   }
   if (trainer.probed()) put_probes(r.step, trainer.probes());
   store_.end_step();
@@ -98,15 +101,18 @@ void Recorder::on_step(const Trainer& trainer, const StepResult& r, double secon
 void Recorder::on_eval(const Trainer&, const Evaluation& e) {
   now_ = unix_time();
   put_eval(e.step, metric_name::kValLoss, e.result.loss);
-  if (e.averaged) put_eval(e.step, "val_loss_average", e.averaged->loss);
+  if (e.averaged) put_eval(e.step, metric_name::kValLossAveraged, e.averaged->loss);
   for (size_t i = 0; i < e.result.source_loss.size(); ++i) {
-    put_eval(e.step, "val_source_loss/" + sources_[i], e.result.source_loss[i]);
+    if (std::isnan(e.result.source_loss[i])) continue;  // a source for training alone
+    put_eval(e.step, fmt::format("{}/{}", metric_name::kValSourceLossGroup, sources_[i]),
+             e.result.source_loss[i]);
   }
 }
 
 void Recorder::on_sample(int64_t step, std::string_view text) {
-  store_.sample(step, text);
-  events_.text(unix_time(), step, "sample", text);
+  const std::string shown = valid_utf8(text);
+  store_.sample(step, shown);
+  events_.text(unix_time(), step, "sample", shown);
   if (samples_failed_) return;
   try {
     fs_.replace_file(join_path(samples_folder_, fmt::format("step-{:08}.txt", step)), text);

@@ -110,8 +110,7 @@ RunDir RunDir::create(Fs& fs, const std::string& path, const std::vector<NamedTe
   };
   refuse_existing();
   const std::string parent = parent_path(path);
-  const std::string temporary =
-      join_path(parent, fmt::format("{}{}{}", base_name(path), kTemporary, random_suffix()));
+  const std::string temporary = join_path(parent, temporary_name(base_name(path)));
   fs.make_dirs(parent);
   try {
     fs.make_dir(temporary);
@@ -139,7 +138,7 @@ RunDir RunDir::open(Fs& fs, const std::string& path) {
 }
 
 bool is_run(Fs& fs, const std::string& path) {
-  return base_name(path).find(kTemporary) == std::string::npos &&
+  return base_name(path).find(kTemporaryMark) == std::string::npos &&
          fs.exists(join_path(path, "config.toml")) && !is_checkpoint(fs, path);
 }
 

@@ -55,10 +55,7 @@ void prepare(Session& s, DeviceKind device) {
   set_num_threads(static_cast<int>(c.train.threads));
   const DType compute = dtype_of_run(c);
   if (c.model.vocab > 0 || c.data.vocab()) plan(s, compute);
-  s.data = Dataset::open(c.data, {.context = c.model.context,
-                                  .vocab = c.model.vocab,
-                                  .seed = c.data_seed(),
-                                  .lanes = c.sequences()});
+  s.data = Dataset::open(c.data, c.dataset_args());
   if (c.model.vocab == 0) {
     c.model.vocab = s.data->vocab();
     s.loaded.origins["model.vocab"] = "data";
@@ -233,23 +230,18 @@ Session resume_session(Fs& fs, const std::string& run, const std::vector<std::st
 }
 
 TrainedModel open_model(const std::string& from) {
-  Fs& fs = real_fs();
-  TrainedModel m;
-  LoadedCheckpoint checkpoint;
-  if (has_checkpoints(fs, from)) {
-    NewestCheckpoint newest = load_newest_checkpoint(from);
-    m.notes = skipped_lines(newest.skipped);
-    if (!newest.found) throw DataError(no_checkpoint(from, newest));
-    checkpoint = std::move(*newest.found);
-  } else if (fs.is_dir(from)) {
-    checkpoint = load_checkpoint(from);
-  } else {
+  if (!real_fs().is_dir(from)) {
     throw DataError(fmt::format("{}: no such run or checkpoint", from));
   }
+  const NewestCheckpoint newest = load_run_or_checkpoint(from);
+  const LoadedCheckpoint& checkpoint = *newest.found;
+  TrainedModel m;
+  m.notes = skipped_lines(newest.skipped);
   m.path = checkpoint.path;
   m.step = checkpoint.step;
   load_resolved(m.path + "/config.toml", checkpoint.text("config.toml"), {}, m.config);
   m.tokenizer = load_tokenizer(checkpoint.text("tokenizer.json"), m.path + "/tokenizer.json");
+  set_num_threads(static_cast<int>(m.config.train.threads));
   const DType compute = dtype_of_run(m.config);
   m.model = std::make_unique<Decoder>(m.config.model, m.config.vocab(), resolve_device(m.config),
                                       compute);

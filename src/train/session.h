@@ -53,7 +53,8 @@ struct TrainedModel {
   int64_t step = 0;
   std::vector<std::string> notes;
 };
-// From a run (its newest checkpoint) or a checkpoint folder. DataError when there is none.
+// From a run (its newest checkpoint) or a checkpoint folder, with its number of threads from here
+// on. DataError when there is none.
 TrainedModel open_model(const std::string& run_or_checkpoint);
 
 }  // namespace keel

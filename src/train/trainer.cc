@@ -62,11 +62,6 @@ std::optional<QkClip> qk_clip_of(const RunConfig& config, const Params& params) 
                 layers);
 }
 
-bool masks_documents(const DataConfig& data) {
-  const auto* files = dynamic_cast<const FileOptions*>(&data.reader.options());
-  return files != nullptr && files->document_mask;
-}
-
 double targets_in(const Batch& batch) {
   double n = 0;
   for (float w : batch.weights) n += static_cast<double>(w);
@@ -197,7 +192,7 @@ StepResult Trainer::step() {
   }
   StepResult result;
   result.loss = losses_.mean();
-  result.tokens = losses_.tokens();
+  result.tokens = micro_batches_ * config_.train.batch * config_.model.context;
   result.source_loss = losses_.means();
   if (!std::isfinite(result.loss)) state_.skip = state_.nonfinite = 1;
   if (probed_) {
@@ -349,7 +344,7 @@ void Trainer::lay_out_measures() {
 
 // Every kind of step that the run will take, so that none asks for memory later.
 void Trainer::plan() {
-  inputs_.masked = masks_documents(config_.data);
+  inputs_.masked = config_.data.masks_documents();
   reset_counted_flops();
   lay_out_training(qk_clip_.has_value());
   training_flops_ = counted_flops();

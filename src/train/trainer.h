@@ -27,7 +27,7 @@ struct StepResult {
   double loss = 0;       // mean over the targets of the global batch, nats
   double grad_norm = 0;  // before clipping
   double rate = 0;
-  int64_t tokens = 0;  // targets in the global batch
+  int64_t tokens = 0;  // read in the global batch, whether or not their targets count
   bool finite = true;  // false: loss or gradient is not finite, and nothing was updated
   // By data source; empty if there is one only; NaN where unseen. Valid until the next step.
   std::span<const double> source_loss;

@@ -194,7 +194,7 @@ TEST(Sweep, RefusesWhatItCannotDo) {
   EXPECT_EQ(s.sweep().code, 2);
   EXPECT_EQ(s.sweep({"--yes"}).code, 0);
   s.write(kBase + kRates);
-  EXPECT_EQ(s.sweep({"--jobs", "-1"}).err, "keel: --jobs: must be at least 1, is -1\n");
+  EXPECT_EQ(s.sweep({"--jobs", "-1"}).err, "keel: --jobs: must be at least 0, is -1\n");
   EXPECT_EQ(keel({"sweep"}).err, "keel: SWEEP is required; see keel sweep --help\n");
   EXPECT_EQ(keel({"sweep", "status", s.file("nowhere")}).err,
             "keel: " + s.file("nowhere") + ": no sweep, it has no sweep.db\n");

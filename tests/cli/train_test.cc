@@ -6,6 +6,7 @@
 
 #include "io/json.h"
 #include "run_keel.h"
+#include "train/metrics_log.h"
 
 namespace keel {
 namespace {
@@ -210,6 +211,42 @@ TEST(Use, EvalGenerateAndDataShow) {
       std::string::npos)
       << shown.out;
   EXPECT_NE(shown.out.find("  loss "), std::string::npos);
+  EXPECT_EQ(shown.err, "");
+
+  const ProgramEnd later = keel({"data", "show", run, "--step", "9"});
+  EXPECT_EQ(later.err, "note: " + run +
+                           "/ckpt/step-00000004 has done 4 steps: step 9 is still to "
+                           "come\n");
+  const std::string text = real_fs().read_file(small.file("text.txt"), kMaxTextBytes);
+  real_fs().replace_file(small.file("text.txt"), text + "more\n");
+  const ProgramEnd changed = keel({"data", "show", run, "--step", "2"});
+  EXPECT_TRUE(changed.err.starts_with("warning: the data of " + run +
+                                      " is not what it was when the run began:\n  " +
+                                      small.file("text.txt") + ": "))
+      << changed.err;
+}
+
+// Evaluation of a file reads it as the run read its own validation.
+TEST(Use, EvalOfTheValidationFileIsTheRunsOwn) {
+  const SmallRun small;
+  std::string documents;
+  for (int i = 0; i < 40; ++i) documents += "{\"text\": \"line " + std::to_string(i) + "\"}\n";
+  real_fs().write_file(small.file("val.jsonl"), documents);
+  real_fs().write_file(small.file("train.jsonl"), documents);
+  const ProgramEnd o = small.train("run", {"--json", "--set", "data.kind=jsonl", "--set",
+                                           "data.path=" + small.file("train.jsonl"), "--set",
+                                           "data.val_path=" + small.file("val.jsonl"), "--set",
+                                           "data.document_mask=true", "--set", "eval.tokens=0"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const ProgramEnd e =
+      keel({"eval", small.file("run"), "--data", small.file("val.jsonl"), "--json"});
+  ASSERT_EQ(e.code, 0) << e.err;
+  EXPECT_EQ(last_json(e).at("loss").as_double(), last_json(o).at("val_loss").as_double());
+
+  // A source that a step has not read has no number for it.
+  const RunMetrics metrics(small.file("run"));
+  EXPECT_EQ(metrics.metric("source_loss/val.jsonl").size(), 0u);
+  EXPECT_EQ(metrics.metric("source_loss/train.jsonl").size(), 4u);
 }
 
 TEST(Use, ReportAndRuns) {

@@ -232,13 +232,37 @@ TEST_F(DataErrors, SourcesThatContradict) {
             "sources[2]: has the name of an earlier source, \"x\"");
 }
 
+TEST_F(DataErrors, AFileNamedTwice) {
+  file("x.txt", numbered_text(4000));
+  const std::string x = dir / "x.txt";
+  const std::string again = dir / "./x.txt";
+  const std::string text =
+      ": is named twice, so that validation would hold what training has seen: name it once in "
+      "data.path, data.sources and data.val_path";
+  const auto error = [](const DataConfig& c) {
+    return error_text<DataError>([&] { Dataset::open(c, args_of(8)); });
+  };
+  EXPECT_EQ(error(files_config("text", {x, again})), again + text);
+  DataConfig validated = files_config("text", {x});
+  file_options(validated).val_path = {again};
+  EXPECT_EQ(error(validated), again + text);
+  DataConfig sources = config_of("text");
+  for (int i = 0; i < 2; ++i) file_options(sources).sources.emplace_back().path = {x};
+  EXPECT_EQ(error(sources), x + text);
+  file_options(sources).split = 0;  // nothing to leak into
+  EXPECT_EQ(Dataset::open(sources, args_of(8))->source_names().size(), 2u);
+}
+
 TEST_F(DataErrors, EvaluationOfNothing) {
   const ByteTokenizer bytes{NoOptions()};
-  EXPECT_EQ(
-      error_text<DataError>([&] { Dataset::open_eval(dir / "none.txt", bytes, args_of(32)); }),
-      dir / "none.txt" + ": no such file or folder");
+  EXPECT_EQ(error_text<DataError>([&] {
+              Dataset::open_eval(dir / "none.txt", bytes, config_of("text"), args_of(32));
+            }),
+            dir / "none.txt" + ": no such file or folder");
   file("one.npy", npy("|u1", "(1,)", "a"));
-  EXPECT_EQ(error_text<DataError>([&] { Dataset::open_eval(dir / "one.npy", bytes, args_of(32)); }),
+  EXPECT_EQ(error_text<DataError>([&] {
+              Dataset::open_eval(dir / "one.npy", bytes, config_of("text"), args_of(32));
+            }),
             dir / "one.npy" + ": 1 tokens, but nothing can be predicted with fewer than 2");
   EXPECT_EQ(error_text<DataError>([&] { inspect(dir / "none.txt"); }),
             dir / "none.txt" + ": no such file or folder");

@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 
+#include "data/byte_tokenizer.h"
 #include "data/inspect.h"
 #include "data/npy_reader.h"
 #include "data/shards_reader.h"
@@ -138,13 +139,17 @@ TEST(Shards, VocabularyMayBeLargerThanTheIds) {
 TEST(Shards, EvaluationOfAFile) {
   const TempDir dir;
   const IdTokenizer ids{IdTokenizer::Config()};
-  const auto data =
-      Dataset::open_eval(write_to(dir, "a.bin", as<uint16_t>(counting(20))), ids, args_of(8, 1000));
+  const auto data = Dataset::open_eval(write_to(dir, "a.bin", as<uint16_t>(counting(20))), ids,
+                                       config_of("shards"), args_of(8, 1000));
   EXPECT_EQ(data->eval_tokens(), 19);
   EXPECT_EQ(data->eval_windows(), 3);
-  const auto array = Dataset::open_eval(
-      write_to(dir, "a.npy", npy("<u2", "(20,)", as<uint16_t>(counting(20)))), ids, args_of(8, 99));
+  const auto array =
+      Dataset::open_eval(write_to(dir, "a.npy", npy("<u2", "(20,)", as<uint16_t>(counting(20)))),
+                         ids, config_of("text"), args_of(8, 99));
   EXPECT_EQ(array->eval_tokens(), 19);
+  EXPECT_EQ(array->eval_bytes(ids), 0) << "ids stand for no text";
+  const ByteTokenizer bytes{NoOptions()};
+  EXPECT_EQ(array->eval_bytes(bytes), 19);
 }
 
 TEST(Inspect, Shard) {

@@ -181,10 +181,10 @@ TEST_F(Jsonl, Inspect) {
 
 TEST_F(Jsonl, EvaluationOfAFile) {
   const ByteTokenizer bytes{NoOptions()};
-  const auto data =
-      Dataset::open_eval(write_to(dir, "a.jsonl.zst", kTwoDocumentsZst), bytes, args_of(8));
+  const auto data = Dataset::open_eval(write_to(dir, "a.jsonl.zst", kTwoDocumentsZst), bytes,
+                                       config_of("jsonl"), args_of(8));
   EXPECT_EQ(data->eval_tokens(), 13);
-  EXPECT_EQ(data->eval_bytes(), 11);
+  EXPECT_EQ(data->eval_bytes(bytes), 11);
 }
 
 }  // namespace

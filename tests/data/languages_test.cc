@@ -331,7 +331,7 @@ TEST_P(GeneratedKinds, BatchesArePureFunctions) {
   EXPECT_EQ(a->train_place(7).offset, 7);
   EXPECT_EQ(a->train_place(7).unit, "window");
   EXPECT_EQ(a->eval_place(7).offset, 7);
-  EXPECT_EQ(a->eval_bytes(), 0);
+  EXPECT_EQ(a->eval_bytes(a->tokenizer()), 0);
 }
 
 TEST_P(GeneratedKinds, CountsItsTargetsAndKnowsItsFloor) {

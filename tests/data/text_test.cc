@@ -96,7 +96,7 @@ TEST_F(TextData, ValidationHasEachTargetOnceAndNothingOfTraining) {
   EXPECT_EQ(seen, (text + "$").substr(static_cast<size_t>(5001 - kept + 1)));
   data->eval_batch(0, 1, b);
   EXPECT_EQ(text_of({b.inputs[0]}), text.substr(static_cast<size_t>(5001 - kept), 1));
-  EXPECT_EQ(data->eval_bytes(), kept - 2) << "the end token stands for no byte";
+  EXPECT_EQ(data->eval_bytes(data->tokenizer()), kept - 2) << "the end token stands for no byte";
   EXPECT_EQ(data->eval_place(1).offset, 5001 - kept + kContext);
 }
 
@@ -269,9 +269,9 @@ TEST_F(TextData, StreamsOfSeveralSourcesKeepTheirLanes) {
 TEST_F(TextData, EvaluationOfAFile) {
   const ByteTokenizer bytes{NoOptions()};
   const std::string path = write_to(dir, "x.txt", "hello");
-  const auto data = Dataset::open_eval(path, bytes, args_of(kContext));
+  const auto data = Dataset::open_eval(path, bytes, config_of("text"), args_of(kContext));
   EXPECT_EQ(data->eval_tokens(), 5);
-  EXPECT_EQ(data->eval_bytes(), 4);
+  EXPECT_EQ(data->eval_bytes(data->tokenizer()), 4);
   EXPECT_EQ(data->eval_windows(), 1);
   EXPECT_EQ(data->train_tokens(), 0);
   Batch b;
@@ -279,6 +279,46 @@ TEST_F(TextData, EvaluationOfAFile) {
   EXPECT_EQ(text_of({b.targets.begin(), b.targets.begin() + 5}), "ello$");
   EXPECT_EQ(b.weights[4], 1.0f);
   EXPECT_EQ(b.weights[5], 0.0f);
+}
+
+// As the model was trained, whatever the file's kind.
+TEST_F(TextData, EvaluationKeepsDocumentsApart) {
+  const ByteTokenizer bytes{NoOptions()};
+  DataConfig run = files_config("text", {"unread"});
+  file_options(run).document_mask = true;
+  file_options(run).sampler = "stream";
+  Batch b;
+  for (const auto& [name, content] :
+       {std::pair{"a.jsonl", "{\"text\": \"ab\"}\n{\"text\": \"c\"}\n"}, {"b.txt", "ab"}}) {
+    Dataset::open_eval(write_to(dir, name, content), bytes, run, args_of(4))->eval_batch(0, 1, b);
+    ASSERT_EQ(b.segments.size(), 4u) << name;
+    EXPECT_EQ(b.segments[0], b.segments[1]) << name;
+    if (std::string(name) == "a.jsonl") {
+      EXPECT_NE(b.segments[2], b.segments[3]);
+    }
+  }
+  file_options(run).document_mask = false;
+  Dataset::open_eval(write_to(dir, "c.txt", "ab"), bytes, run, args_of(4))->eval_batch(0, 1, b);
+  EXPECT_TRUE(b.segments.empty());
+}
+
+TEST_F(TextData, SourcesOfOneNameAreToldApart) {
+  real_fs().make_dir(dir / "a");
+  real_fs().make_dir(dir / "b");
+  const std::string a = write_to(dir, "a/x.txt", numbered_text(400)),
+                    b = write_to(dir, "b/x.txt", numbered_text(300)),
+                    y = write_to(dir, "b/y.txt", numbered_text(200));
+  DataConfig config = config_of("text");
+  for (const std::string& path : {a, b, y})
+    file_options(config).sources.emplace_back().path = {path};
+  EXPECT_EQ(Dataset::open(config, args_of(4))->source_names(),
+            (std::vector<std::string>{a, b, "y.txt"}));
+  config = files_config("text", {a});
+  file_options(config).val_path = {b};
+  EXPECT_EQ(Dataset::open(config, args_of(4))->source_names(), (std::vector<std::string>{a, b}));
+  file_options(config).val_path = {y};
+  EXPECT_EQ(Dataset::open(config, args_of(4))->source_names(),
+            (std::vector<std::string>{"x.txt", "y.txt"}));
 }
 
 TEST_F(TextData, FingerprintFollowsContentNotPlace) {

@@ -44,16 +44,6 @@ TEST(Text, Escapes) {
             "{\"a\":\"\\u003c/script\\u003e\\u0026\\u2029\"}");
 }
 
-TEST(Text, OnlyWellFormedUtf8IsKept) {
-  EXPECT_EQ(valid_utf8("h\xC3\xA9 \xF0\x9F\x98\x80"), "h\xC3\xA9 \xF0\x9F\x98\x80");
-  const std::string mark = "\xEF\xBF\xBD";
-  EXPECT_EQ(valid_utf8("a\xFF"), "a" + mark);
-  EXPECT_EQ(valid_utf8("\xC0\xAF"), mark + mark);             // overlong
-  EXPECT_EQ(valid_utf8("\xED\xA0\x80"), mark + mark + mark);  // surrogate
-  EXPECT_EQ(valid_utf8("\xF4\x90\x80\x80"), mark + mark + mark + mark);
-  EXPECT_EQ(valid_utf8("\xE2\x82"), mark + mark);  // cut off
-}
-
 Curve noisy(size_t count) {
   Curve curve;
   for (size_t i = 0; i < count; ++i) {

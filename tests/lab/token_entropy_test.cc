@@ -68,7 +68,7 @@ TEST(TokenEntropy, SourcesHaveTheirSharesAndAreNotJoined) {
         write_to(dir, source.name + ".bin", as<uint16_t>(std::vector<int32_t>(size_t{4001}, id)))};
     source.weight = id == 3 ? 3 : 1;
   }
-  files.val_path = files.sources[0].path;
+  files.val_path = {write_to(dir, "val.bin", as<uint16_t>(std::vector<int32_t>(size_t{4001}, 3)))};
   const TokenEntropy e = of_config(config, 10);
   EXPECT_EQ(e.tokens, 2 * 399 * 10);              // of 400 windows one is left for the offset
   EXPECT_NEAR(e.unigram, entropy({3, 1}), 2e-3);  // the first source has its share to within one
@@ -113,7 +113,7 @@ TEST(TokenEntropy, ManyIds) {
     ids.push_back(i % 3 == 0 ? 1500 + wide : wide);
   }
   DataConfig config = files_config("shards", {write_to(dir, "train.bin", as<uint16_t>(ids))});
-  file_options(config).val_path = {dir / "train.bin"};
+  file_options(config).val_path = {write_to(dir, "val.bin", as<uint16_t>(ids))};
   std::map<std::pair<int32_t, int32_t>, int64_t> pairs;
   std::map<int32_t, int64_t> before, targets;
   for (size_t i = 1; i < ids.size(); ++i) {

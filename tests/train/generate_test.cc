@@ -76,6 +76,25 @@ TEST(Generate, CachedLogitsEqualUncached) {
   }
 }
 
+// What is read after an end token does not see what was before it, as in training with documents
+// apart; the end token itself belongs to what it ends.
+TEST(Generate, ADocumentBeginsAnew) {
+  for (const char* position : {"rope", "learned"}) {
+    const Model model({"model.position.kind=" + std::string(position)});
+    const std::vector<int32_t> tokens = {3, 9, 7, 5, 6, 7, 7, 11};
+    Continuation c(*model, 7), at_once(*model, 7);
+    const size_t begins[] = {0, 0, 0, 3, 3, 3, 6, 7};
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      ASSERT_TRUE(c.read(std::span(tokens).subspan(i, 1)));
+      const auto in_sight = std::span(tokens).subspan(begins[i], i + 1 - begins[i]);
+      expect_close(c.logits(), uncached(*model, in_sight), "token " + std::to_string(i));
+    }
+    ASSERT_TRUE(at_once.read(tokens));
+    expect_close(at_once.logits(), uncached(*model, std::span(tokens).last(1)), "all at once");
+    EXPECT_EQ(at_once.seen(), tokens);
+  }
+}
+
 // A full context of 24 is left for its last 12 tokens, whose positions begin again.
 TEST(Generate, SlidesPastTheContext) {
   const Model model;
@@ -244,10 +263,10 @@ TEST(Generate, StopsAtTheEndToken) {
 
 TEST(Generate, BadPromptsAreNamed) {
   const Model model;
-  expect_error<DataError>("-p: token 122 is beyond the model's 64 ids", [&] {
+  expect_error<DataError>("prompt: token 122 is beyond the model's 64 ids", [&] {
     generate_text(*model, ByteTokenizer(ByteTokenizer::Config{}), "z", {});
   });
-  expect_error<ConfigError>("-p: the prompt is empty and the tokenizer has no end token",
+  expect_error<ConfigError>("the prompt is empty and the tokenizer has no end token",
                             [&] { generate_text(*model, OneByteATime("t"), "", {}); });
 }
 

@@ -109,6 +109,9 @@ const std::vector<Refusal>& training_refusals() {
        "optim.scale_parameter: muP's rates are those for updates of Adam's size, and these go with "
        "the size of the weights, which falls with the width already; set it to false or "
        "another model.init.kind"},
+      {{"stop.patience=3", "eval.every=0"},
+       "stop.patience: counts evaluations, and there is one only, after the last step; set "
+       "eval.every"},
       {{"optim={kind='sgd', momentum=0, nesterov=true}"},
        "optim.nesterov: needs momentum; set optim.momentum, or nesterov = false"},
       {{"optim.qk_clip.tau=100", "model.attention.qk_norm.kind=rms"},
@@ -214,7 +217,8 @@ class OtherValues final : public KeyWalk {
     const std::string key = join_key(prefix_, field.key);
     const std::string table = key.substr(0, key.find('.'));
     const bool looked_at = key == "method" || table == "data" || table == "model" ||
-                           table == "optim" || table == "schedule" || table == "train";
+                           table == "optim" || table == "schedule" || table == "train" ||
+                           table == "eval" || table == "stop";
     of[key] = looked_at ? std::move(values) : std::vector<std::string>();
   }
 };

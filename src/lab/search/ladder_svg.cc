@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "io/utf8.h"
 #include "lab/svg.h"
 #include "lab/text.h"
 
@@ -80,15 +81,6 @@ bool fit(Axis& axis, const FrontierResult& result) {
   axis.low -= air;
   axis.high += air;
   return true;
-}
-
-// At most `bytes` of UTF-8, cut between characters.
-std::string shortened(std::string_view text, size_t bytes) {
-  std::string whole = valid_utf8(text);
-  if (whole.size() <= bytes) return whole;
-  size_t end = bytes;
-  while (end > 0 && (static_cast<unsigned char>(whole[end]) & 0xC0) == 0x80) --end;
-  return whole.substr(0, end) + "…";
 }
 
 std::string stroke(const Kind& kind, std::string_view d, bool dashed) {

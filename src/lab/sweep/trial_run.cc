@@ -142,7 +142,6 @@ bool is_left_out(const std::string& name) {
 
 // Before the first step, such as "attn_logit_rms_at_init".
 constexpr std::string_view kAtInit = "_at_init";
-constexpr const char* kUpdateRatio = "update_ratio/all";
 
 // Series of metrics, and numbers that stand for the whole run.
 void take_metrics(const std::string& run, int64_t warmup_steps, TrialResult& result) {
@@ -150,7 +149,7 @@ void take_metrics(const std::string& run, int64_t warmup_steps, TrialResult& res
   for (const std::string& name : metrics.metric_names()) {
     if (is_left_out(name)) continue;
     const std::vector<MetricPoint> points = metrics.metric(name);
-    if (name == kUpdateRatio) {
+    if (name == metric_name::kUpdateRatioOfAll) {
       const auto at = std::find_if(points.begin(), points.end(),
                                    [&](const MetricPoint& p) { return p.step >= warmup_steps; });
       if (at != points.end()) result.numbers["update_ratio_after_warmup"] = at->value;

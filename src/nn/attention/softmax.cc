@@ -47,7 +47,7 @@ void SoftmaxMixer::Config::fields(Fields& f) {
     above(0));
   f("start_out", start_out, "multiplies the first values of attention's output projection",
     above(0));
-  f("window", window, "keys that a query sees, itself included; 0: all", at_least(0));
+  f("window", window, "keys that a query sees, itself included; 0: all", between(0, 1e12));
 }
 
 void SoftmaxMixer::Config::validate(Errors& errors) const {
