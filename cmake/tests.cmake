@@ -52,7 +52,12 @@ function(keel_tests name library)
       add_dependencies(test_${program} keel)
       target_compile_definitions(test_${program} PRIVATE KEEL_PROGRAM="$<TARGET_FILE:keel>")
     endif()
+    # Against a test that hangs; long ones may share a slow machine.
+    set(seconds 600)
+    if(kind STREQUAL "long")
+      set(seconds 3600)
+    endif()
     gtest_discover_tests(test_${program} DISCOVERY_MODE PRE_TEST
-      PROPERTIES LABELS ${kind} TIMEOUT 600)
+      PROPERTIES LABELS ${kind} TIMEOUT ${seconds})
   endforeach()
 endfunction()
