@@ -46,10 +46,7 @@ struct SmallRun {
   explicit SmallRun(const std::string& toml, const std::vector<std::string>& sets = {},
                     DType compute = DType::kF32) {
     load_config_text("test.toml", toml, sets, config);
-    data = Dataset::open(config.data, {.context = config.model.context,
-                                       .vocab = config.model.vocab,
-                                       .seed = config.data_seed(),
-                                       .lanes = config.sequences()});
+    data = Dataset::open(config.data, config.dataset_args());
     trainer = std::make_unique<Trainer>(config, data.get(), DeviceKind::kCpu, compute);
   }
   Trainer& operator*() const { return *trainer; }

@@ -200,6 +200,14 @@ TEST(Trainer, NonFiniteStepChangesNothing) {
   }
 }
 
+// What speeds are of: work is done for all tokens, also for those whose targets do not count.
+TEST(Trainer, CountsTheTokensThatItReads) {
+  SmallRun run(
+      "[model]\ndim = 16\nlayers = 1\nheads = 2\ncontext = 20\n[data]\nkind = 'recall'\n"
+      "[train]\nbatch = 3\naccumulate = 2\n");
+  EXPECT_EQ(run->step().tokens, 3 * 2 * 20);
+}
+
 TEST(Trainer, LossOfEachSource) {
   const TempDir dir;
   real_fs().write_file(dir / "same.txt", std::string(3000, 'a'));
