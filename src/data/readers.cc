@@ -45,7 +45,7 @@ void take_tokenizer(FileOptions& options, const Tokenizer& tokenizer) {
     text->tokenizer.select(tokenizer.kind());
   } else if (auto* lines = dynamic_cast<JsonlReader::Config*>(&options)) {
     lines->tokenizer.select(tokenizer.kind());
-  } else if (auto* ids = dynamic_cast<IdOptions*>(&options)) {
+  } else if (auto* ids = dynamic_cast<IdOptions*>(&options); ids && options.document_mask) {
     ids->end_token = tokenizer.end().value_or(-1);
   }
 }
@@ -57,13 +57,12 @@ std::unique_ptr<FileReader> reader_for(const std::string& path, const Tokenizer&
   const std::string kind =
       kind_of_file(expand_paths({path}, {".txt", ".jsonl", ".jsonl.zst", ".bin", ".npy"})[0]);
   Variant<Reader> reader = run.reader;
-  if (reader.kind() != kind) {
-    reader.select(kind);
-    take_tokenizer(reader.options_as<FileOptions>(), tokenizer);
-  }
+  const bool another = reader.kind() != kind;
+  if (another) reader.select(kind);
   auto& options = reader.options_as<FileOptions>();
   options.sampler = "shuffled";
   options.document_mask = run.masks_documents() && tokenizer.end().has_value();
+  if (another) take_tokenizer(options, tokenizer);
   // Every kind above is one that reads files.
   return std::unique_ptr<FileReader>(static_cast<FileReader*>(readers().make(reader).release()));
 }
