@@ -55,7 +55,12 @@ void say_doubts(const DataShowArgs& args, const TrainedModel& m, const Dataset& 
   }
   const std::string file = join_path(args.run, "data.json");
   if (!real_fs().exists(file)) return;
-  const auto changes = data_changes(real_fs().read_file(file, kMaxTextBytes), file, data);
+  std::vector<std::string> changes;
+  try {
+    changes = data_changes(real_fs().read_file(file, kMaxTextBytes), file, data);
+  } catch (const DataError& e) {
+    say(fmt::format("note: whether the data is what it was cannot be told: {}", e.what()));
+  }
   if (changes.empty()) return;
   say(fmt::format("warning: the data of {} is not what it was when the run began:\n  {}", args.run,
                   fmt::join(changes, "\n  ")));

@@ -19,7 +19,7 @@ struct StepReport {
   double loss = 0;           // nats per token
   double grad_norm = 0;      // before the clip
   double rate = 0;           // learning rate of this step
-  int64_t tokens = 0;        // target tokens of this step
+  int64_t tokens = 0;        // tokens read in this step
   double step_seconds = 0;   // this step alone, without evaluation and saving
   int64_t memory_bytes = 0;  // resident memory of the process
 };

@@ -26,7 +26,7 @@ void SourceConfig::fields(Fields& f) {
   f.path("path", path, "files and folders of this source");
   f("weight", weight, "share of the training sequences, relative to the other sources", above(0));
   f("name", name,
-    "name in reports; default: the last part of the first path, or all of it to tell two apart");
+    "name in reports; default: the last part of the first path, numbered to tell two apart");
 }
 
 void FileOptions::fields(Fields& f) {

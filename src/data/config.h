@@ -38,7 +38,7 @@ struct DataConfig final : Config {
 struct SourceConfig final : Config {
   std::vector<std::string> path;
   double weight = 1;
-  std::string name;  // empty: the last part of the first path, or all of it to tell two apart
+  std::string name;  // empty: the last part of the first path, numbered to tell two apart
   void fields(Fields& f) override;
 };
 

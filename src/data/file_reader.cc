@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <system_error>
 
@@ -46,17 +45,16 @@ std::string without_end_slashes(std::string path) {
   return path;
 }
 
-// The last part of the first path, or the path itself where two would be named alike.
+// The last part of the first path, numbered where it is taken: folders are no part of a name, since
+// data may move.
 void name_sources(std::vector<SourceConfig>& sources) {
-  std::map<std::string, int> count;
-  const auto short_name = [](const SourceConfig& s) {
-    return s.name.empty() && !s.path.empty() ? base_name(without_end_slashes(s.path.front()))
-                                             : s.name;
-  };
-  for (const SourceConfig& s : sources) ++count[short_name(s)];
+  std::set<std::string> taken;
+  for (const SourceConfig& s : sources) taken.insert(s.name);
   for (SourceConfig& s : sources) {
     if (!s.name.empty() || s.path.empty()) continue;  // no path is told elsewhere
-    s.name = count[short_name(s)] > 1 ? without_end_slashes(s.path.front()) : short_name(s);
+    const std::string plain = base_name(without_end_slashes(s.path.front()));
+    s.name = plain;
+    for (int i = 2; !taken.insert(s.name).second; ++i) s.name = fmt::format("{} ({})", plain, i);
   }
 }
 
@@ -221,7 +219,7 @@ std::vector<Misfit> FileReader::misfits(const DatasetArgs& args) const {
 }
 
 void FileReader::check_files() const {
-  const bool validates = !options_.val_path.empty() || options_.split > 0;
+  const bool validates = !options_.val_path.empty() || options_.split > 0 || named_split();
   if (!validates) return;
   FilesOnce once;
   for (const SourceConfig& s : named_sources()) once.add(files(s.path));

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "data/copy_task.h"
+#include "data/file_reader.h"
 #include "data/grammar.h"
 #include "data/jsonl_reader.h"
 #include "data/markov.h"
@@ -41,10 +42,15 @@ std::string kind_of_file(const std::string& path) {
 
 // Options of another kind than the run's, for the same model.
 void take_tokenizer(FileOptions& options, const Tokenizer& tokenizer) {
+  const auto take = [&](Variant<Tokenizer>& own) {
+    own.select(tokenizer.kind());
+    auto* ids = dynamic_cast<IdTokenizer::Config*>(&own.options());
+    if (ids && options.document_mask) ids->end = tokenizer.end().value_or(-1);
+  };
   if (auto* text = dynamic_cast<TextReader::Config*>(&options)) {
-    text->tokenizer.select(tokenizer.kind());
+    take(text->tokenizer);
   } else if (auto* lines = dynamic_cast<JsonlReader::Config*>(&options)) {
-    lines->tokenizer.select(tokenizer.kind());
+    take(lines->tokenizer);
   } else if (auto* ids = dynamic_cast<IdOptions*>(&options); ids && options.document_mask) {
     ids->end_token = tokenizer.end().value_or(-1);
   }

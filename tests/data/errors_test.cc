@@ -250,7 +250,8 @@ TEST_F(DataErrors, AFileNamedTwice) {
   for (int i = 0; i < 2; ++i) file_options(sources).sources.emplace_back().path = {x};
   EXPECT_EQ(error(sources), x + text);
   file_options(sources).split = 0;  // nothing to leak into
-  EXPECT_EQ(Dataset::open(sources, args_of(8))->source_names().size(), 2u);
+  EXPECT_EQ(Dataset::open(sources, args_of(8))->source_names(),
+            (std::vector<std::string>{"x.txt", "x.txt (2)"}));
 }
 
 TEST_F(DataErrors, EvaluationOfNothing) {

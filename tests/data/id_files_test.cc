@@ -152,6 +152,26 @@ TEST(Shards, EvaluationOfAFile) {
   EXPECT_EQ(array->eval_bytes(bytes), 19);
 }
 
+// The run's end token ends the lines of a file of another kind as well.
+TEST(Shards, EvaluationOfLinesKeepsDocumentsApart) {
+  const TempDir dir;
+  IdTokenizer::Config options;
+  options.end = 9;
+  const IdTokenizer ids{options};
+  DataConfig run = config_of("shards");
+  run.reader.options_as<IdOptions>().end_token = 9;
+  file_options(run).document_mask = true;
+  const auto data =
+      Dataset::open_eval(write_to(dir, "a.jsonl", "{\"text\": \"1 2\"}\n{\"text\": \"3\"}\n"), ids,
+                         run, args_of(4, 10));
+  Batch b;
+  data->eval_batch(0, 1, b);
+  EXPECT_EQ(b.inputs, (std::vector<int32_t>{1, 2, 9, 3}));
+  ASSERT_EQ(b.segments.size(), 4u);
+  EXPECT_EQ(b.segments[1], b.segments[2]);
+  EXPECT_NE(b.segments[2], b.segments[3]);
+}
+
 TEST(Inspect, Shard) {
   const TempDir dir;
   const DataSummary s = inspect(write_to(dir, "a.bin", as<uint16_t>({5, 5, 700, 5, 5, 700, 5, 5})));

@@ -312,10 +312,11 @@ TEST_F(TextData, SourcesOfOneNameAreToldApart) {
   for (const std::string& path : {a, b, y})
     file_options(config).sources.emplace_back().path = {path};
   EXPECT_EQ(Dataset::open(config, args_of(4))->source_names(),
-            (std::vector<std::string>{a, b, "y.txt"}));
+            (std::vector<std::string>{"x.txt", "x.txt (2)", "y.txt"}));
   config = files_config("text", {a});
   file_options(config).val_path = {b};
-  EXPECT_EQ(Dataset::open(config, args_of(4))->source_names(), (std::vector<std::string>{a, b}));
+  EXPECT_EQ(Dataset::open(config, args_of(4))->source_names(),
+            (std::vector<std::string>{"x.txt", "x.txt (2)"}));
   file_options(config).val_path = {y};
   EXPECT_EQ(Dataset::open(config, args_of(4))->source_names(),
             (std::vector<std::string>{"x.txt", "y.txt"}));
