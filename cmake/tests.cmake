@@ -52,12 +52,7 @@ function(keel_tests name library)
       add_dependencies(test_${program} keel)
       target_compile_definitions(test_${program} PRIVATE KEEL_PROGRAM="$<TARGET_FILE:keel>")
     endif()
-    # Against a test that hangs; long ones may share a slow machine.
-    set(seconds 600)
-    if(kind STREQUAL "long")
-      set(seconds 3600)
-    endif()
-    gtest_discover_tests(test_${program} DISCOVERY_MODE PRE_TEST
-      PROPERTIES LABELS ${kind} TIMEOUT ${seconds})
+    gtest_discover_tests(test_${program} DISCOVERY_MODE PRE_TEST  # TIMEOUT: against one that hangs
+      PROPERTIES LABELS ${kind} TIMEOUT $<IF:$<STREQUAL:${kind},long>,3600,600>)
   endforeach()
 endfunction()
