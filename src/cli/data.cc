@@ -8,7 +8,6 @@
 #include "cli/commands.h"
 #include "cli/hand_over.h"
 #include "cli/output.h"
-#include "core/error.h"
 #include "data/inspect.h"
 #include "io/fs.h"
 #include "io/utf8.h"
@@ -53,14 +52,9 @@ void say_doubts(const DataShowArgs& args, const TrainedModel& m, const Dataset& 
     say(fmt::format("note: {} has done {} steps: step {} is still to come", m.path, m.step,
                     args.step));
   }
-  const std::string file = join_path(args.run, "data.json");
-  if (!real_fs().exists(file)) return;
-  std::vector<std::string> changes;
-  try {
-    changes = data_changes(real_fs().read_file(file, kMaxTextBytes), file, data);
-  } catch (const DataError& e) {
-    say(fmt::format("note: whether the data is what it was cannot be told: {}", e.what()));
-  }
+  std::vector<std::string> notes;
+  const auto changes = changes_since_start(real_fs(), args.run, data, notes);
+  for (const std::string& n : notes) say("note: " + n);
   if (changes.empty()) return;
   say(fmt::format("warning: the data of {} is not what it was when the run began:\n  {}", args.run,
                   fmt::join(changes, "\n  ")));

@@ -13,7 +13,6 @@
 #include "cli/stop_signals.h"
 #include "cli/trials.h"
 #include "config/text.h"
-#include "core/error.h"
 #include "core/version.h"
 #include "io/fs.h"
 #include "lab/search/frontier_file.h"

@@ -10,7 +10,6 @@
 #include "cli/output.h"
 #include "cli/stop_signals.h"
 #include "cli/trials.h"
-#include "core/error.h"
 #include "io/fs.h"
 #include "lab/sweep/plan.h"
 #include "lab/sweep/runner.h"

@@ -6,7 +6,6 @@
 
 #include "core/arena.h"
 #include "core/device_memory.h"
-#include "core/error.h"
 #include "core/named_memory.h"
 
 namespace keel {

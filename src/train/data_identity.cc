@@ -5,7 +5,7 @@
 #include <map>
 #include <tuple>
 
-#include "io/fs.h"
+#include "core/error.h"
 #include "io/json.h"
 
 namespace keel {
@@ -93,6 +93,18 @@ std::vector<std::string> data_changes(const std::string& text, const std::string
         "language that generates it");
   }
   return lines;
+}
+
+std::vector<std::string> changes_since_start(Fs& fs, const std::string& run, const Dataset& data,
+                                             std::vector<std::string>& notes) {
+  const std::string path = join_path(run, kDataFile);
+  try {
+    if (fs.exists(path)) return data_changes(fs.read_file(path, kMaxTextBytes), path, data);
+    notes.push_back(path + ": missing, so whether the data has changed is not known");
+  } catch (const DataError& e) {
+    notes.push_back(fmt::format("whether the data has changed is not known: {}", e.what()));
+  }
+  return {};
 }
 
 }  // namespace keel

@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "io/fs.h"
 
 namespace keel {
+
+inline constexpr const char* kDataFile = "data.json";  // in a run's folder
 
 // The text of data.json.
 std::string data_json(const Dataset& data);
@@ -17,5 +20,9 @@ std::string data_json(const Dataset& data);
 // DataError when `text` (of the file `name`) is damaged.
 std::vector<std::string> data_changes(const std::string& text, const std::string& name,
                                       const Dataset& data);
+// The same for the run in folder `run`; where its file is missing or damaged nothing, and a line in
+// `notes` that says so.
+std::vector<std::string> changes_since_start(Fs& fs, const std::string& run, const Dataset& data,
+                                             std::vector<std::string>& notes);
 
 }  // namespace keel

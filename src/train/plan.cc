@@ -38,9 +38,7 @@ double seconds_of_step(const RunConfig& config, DType type) {
   c.data.reader.select("random");
   c.train.batch = std::clamp<int64_t>(2048 / c.model.context, 1, c.train.batch);
   c.train.accumulate = 1;
-  const auto data = Dataset::open(
-      c.data,
-      {.context = c.model.context, .vocab = c.model.vocab, .seed = 0, .lanes = c.sequences()});
+  const auto data = Dataset::open(c.data, c.dataset_args());
   Trainer trainer(c, data.get(), DeviceKind::kCpu, type);
   double best = 1e30;
   for (int i = 0; i < 5; ++i) {

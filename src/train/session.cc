@@ -24,8 +24,6 @@ namespace {
 // limit that is too tight for it is told then.
 constexpr int64_t kBesideSteps = int64_t{16} << 20;
 
-constexpr const char* kDataFile = "data.json";
-
 // What "auto" and 0 stand for is decided once, when the run is created, and kept.
 void settle(Session& s) {
   RunConfig& c = s.config;
@@ -120,19 +118,8 @@ void check_where(Session& s, Fs& fs) {
   if (!check.json.empty()) fs.replace_file(path, check.json);
 }
 
-std::vector<std::string> changes_of_data(Session& s, Fs& fs) {
-  const std::string path = s.dir->file(kDataFile);
-  try {
-    if (fs.exists(path)) return data_changes(fs.read_file(path, kMaxTextBytes), path, *s.data);
-    s.notes.push_back(path + ": missing, so whether the data has changed is not known");
-  } catch (const DataError& e) {
-    s.notes.push_back(fmt::format("whether the data has changed is not known: {}", e.what()));
-  }
-  return {};
-}
-
 void check_data(Session& s, Fs& fs, bool changed_data) {
-  const std::vector<std::string> changes = changes_of_data(s, fs);
+  const std::vector<std::string> changes = changes_since_start(fs, s.dir->path(), *s.data, s.notes);
   if (changes.empty()) return;
   const std::string what =
       fmt::format("the data of {} is not what it was when the run began:\n  {}\n", s.dir->path(),

@@ -143,7 +143,22 @@ TEST(Train, ALossThatIsNotFiniteEndsWithTwentyAndTheStep) {
   EXPECT_TRUE(j.at("val_loss").is_null());
   EXPECT_NE(j.at("reason").as_string().find("in step 2"), std::string::npos) << o.last_line();
   EXPECT_NE(o.err.find("keel: diverged: the "), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("; no checkpoint was made yet, a lower optim.lr or a longer schedule.warmup "
+                       "may help\n"),
+            std::string::npos)
+      << o.err;
   EXPECT_TRUE(real_fs().list(small.file("run/ckpt")).empty());
+}
+
+TEST(Train, ACheckpointOutlivesADivergence) {
+  const SmallRun small;
+  ASSERT_EQ(small.train("run", {"--set", "train.steps=2"}).code, 0);
+  const ProgramEnd o = keel({"resume", small.file("run"), "--set", "train.steps=4", "--set",
+                             "optim.lr=1e30", "--set", "optim.weight_decay=1e30"});
+  EXPECT_EQ(o.code, 20) << o.err;
+  EXPECT_NE(o.err.find("; the last checkpoint stands, a lower optim.lr "), std::string::npos)
+      << o.err;
+  EXPECT_TRUE(real_fs().exists(small.file("run/ckpt/step-00000002")));
 }
 
 // A last update may ruin the model though its loss and its gradient were finite.
@@ -224,6 +239,11 @@ TEST(Use, EvalGenerateAndDataShow) {
                                       " is not what it was when the run began:\n  " +
                                       small.file("text.txt") + ": "))
       << changed.err;
+  real_fs().replace_file(run + "/data.json", "{");
+  const ProgramEnd damaged = keel({"data", "show", run, "--step", "2"});
+  EXPECT_EQ(damaged.code, 0);
+  EXPECT_TRUE(damaged.err.starts_with("note: whether the data has changed is not known: " + run))
+      << damaged.err;
 }
 
 // Evaluation of a file reads it as the run read its own validation.

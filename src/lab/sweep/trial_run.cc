@@ -37,9 +37,9 @@ struct KnownData {
 };
 
 std::unique_ptr<Dataset> open_data(const RunConfig& c) {
-  return Dataset::open(
-      c.data,
-      {.context = c.model.context, .vocab = c.model.vocab, .seed = 0, .lanes = c.sequences()});
+  DatasetArgs args = c.dataset_args();
+  args.seed = 0;
+  return Dataset::open(c.data, args);
 }
 
 std::string data_key(const RunConfig& config) {
