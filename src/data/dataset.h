@@ -26,10 +26,9 @@ class Dataset {
   // IoError when the token cache cannot be written.
   static std::unique_ptr<Dataset> open(const DataConfig& config, const DatasetArgs& args);
   // A file or folder that has no training sequences: every token but the first is a validation
-  // target, for `keel eval`. What it is
-  // shows in its name: .jsonl, .jsonl.zst, .bin, .npy, else text. It is read as `run`, the data
-  // that the model was trained on, was: same tokenizer (given as it was saved), documents apart or
-  // not.
+  // target, for `keel eval`. What it is shows in its name: .jsonl, .jsonl.zst, .bin, .npy, else
+  // text. It is read as `run`, the data that the model was trained on, was: same tokenizer (given
+  // as it was saved), documents apart or not.
   static std::unique_ptr<Dataset> open_eval(const std::string& path, const Tokenizer& tokenizer,
                                             const DataConfig& run, const DatasetArgs& args);
 

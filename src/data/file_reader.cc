@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 #include "data/mixture.h"
@@ -40,11 +41,6 @@ void collect(const std::string& folder, const std::vector<std::string>& endings,
   }
 }
 
-std::string without_end_slashes(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
-}
-
 // The last part of the first path, numbered where it is taken: folders are no part of a name, since
 // data may move.
 void name_sources(std::vector<SourceConfig>& sources) {
@@ -52,30 +48,11 @@ void name_sources(std::vector<SourceConfig>& sources) {
   for (const SourceConfig& s : sources) taken.insert(s.name);
   for (SourceConfig& s : sources) {
     if (!s.name.empty() || s.path.empty()) continue;  // no path is told elsewhere
-    const std::string plain = base_name(without_end_slashes(s.path.front()));
+    const std::string plain = base_name(s.path.front());
     s.name = plain;
     for (int i = 2; !taken.insert(s.name).second; ++i) s.name = fmt::format("{} ({})", plain, i);
   }
 }
-
-// Of every file that is read, once.
-class FilesOnce {
- public:
-  void add(const std::vector<std::string>& files) {
-    for (const std::string& f : files) {
-      std::error_code unknown;
-      const auto path = std::filesystem::weakly_canonical(f, unknown);
-      if (files_.insert(unknown ? f : path.string()).second) continue;
-      throw DataError(fmt::format(
-          "{}: is named twice, so that validation would hold what training has seen: name it once "
-          "in data.path, data.sources and data.val_path",
-          f));
-    }
-  }
-
- private:
-  std::set<std::string> files_;
-};
 
 // Whether one of the parts of the file's name (between _ - .) is `word`.
 bool has_word(const std::string& path, std::string_view word) {
@@ -219,10 +196,21 @@ std::vector<Misfit> FileReader::misfits(const DatasetArgs& args) const {
 }
 
 void FileReader::check_files() const {
-  const bool validates = !options_.val_path.empty() || options_.split > 0 || named_split();
-  if (!validates) return;
-  FilesOnce once;
-  for (const SourceConfig& s : named_sources()) once.add(files(s.path));
+  std::vector<std::string> read;
+  for (const SourceConfig& s : named_sources()) {
+    for (std::string& f : files(s.path)) read.push_back(std::move(f));
+  }
+  const bool validates = !options_.val_path.empty() || options_.split > 0 ||
+                         (named_split() && std::any_of(read.begin(), read.end(), for_validation));
+  std::set<std::filesystem::path> seen;
+  for (const std::string& f : read) {
+    std::error_code unknown;
+    if (!validates || seen.insert(std::filesystem::weakly_canonical(f, unknown)).second) continue;
+    throw DataError(fmt::format(
+        "{}: is named twice, so that validation would hold what training has seen: name it once in "
+        "data.path, data.sources and data.val_path",
+        f));
+  }
 }
 
 std::vector<OpenedSource> FileReader::open(const DatasetArgs& args) {

@@ -249,6 +249,11 @@ TEST_F(DataErrors, AFileNamedTwice) {
   DataConfig sources = config_of("text");
   for (int i = 0; i < 2; ++i) file_options(sources).sources.emplace_back().path = {x};
   EXPECT_EQ(error(sources), x + text);
+  DataConfig ids = config_of("shards");  // files that are split by their names
+  file("val.bin", as<uint16_t>(std::vector<int32_t>(400, 7)));
+  file_options(ids).split = 0;
+  for (int i = 0; i < 2; ++i) file_options(ids).sources.emplace_back().path = {dir / "val.bin"};
+  EXPECT_EQ(error(ids), dir / "val.bin" + text);
   file_options(sources).split = 0;  // nothing to leak into
   EXPECT_EQ(Dataset::open(sources, args_of(8))->source_names(),
             (std::vector<std::string>{"x.txt", "x.txt (2)"}));
