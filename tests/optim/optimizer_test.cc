@@ -19,6 +19,7 @@
 #include "optim/lion.h"
 #include "optim/muon.h"
 #include "optim/schedule.h"
+#include "optim/schedule_one_cycle.h"
 #include "optim/sgd.h"
 #include "optim/stable_adamw.h"
 
@@ -191,6 +192,7 @@ TEST(OptimConfig, EveryMemberOfEveryKindIsWalked) {
   harness::expect_all_walked<GlobalClip::Config>("global");
   harness::expect_all_walked<AdaGcClip::Config>("adagc");
   harness::expect_all_walked<ZClip::Config>("zclip");
+  harness::expect_all_walked<OneCycleSchedule::Config>("one_cycle");
 }
 
 TEST(OptimConfig, SchedulesRoundTrip) {

@@ -45,6 +45,8 @@ TEST(RunConfig, KeepsEveryNthOfTheCheckpointsThatAreMade) {
           "checkpoint.every = 0 saves after the last step only; set both");
   refused("{every=100, keep=0, keep_every=300}", "checkpoint.keep = 0 keeps all; set one of them");
   refused("{keep_every=-1}", "must be between 0 and 1e+12, is -1");
+  refused("{keep_every=9223372036854775807}",
+          "must be between 0 and 1e+12, is 9223372036854775807");
   EXPECT_NO_THROW(SmallRun(kMarkovRun, {"checkpoint={every=100, keep_every=300}"}));
 }
 
