@@ -26,9 +26,9 @@ headers_alone() {
     -include {} -x c++ /dev/null
 }
 
-# Without the precompiled headers, so that a file that does not include what it uses is an error.
+# Without precompiled headers and batches, so that a file that does not include what it uses is an error.
 tidy() {
-  cmake --preset "$(basename "$out")" -B build/tidy -DKEEL_PCH=OFF >/dev/null || return 1
+  cmake --preset "$(basename "$out")" -B build/tidy -DKEEL_PCH=OFF -DKEEL_BATCH=OFF >/dev/null || return 1
   git ls-files 'src/*.cc' | grep -v '^src/backend/cuda/' |
     xargs -P "$jobs" -n 4 clang-tidy --quiet -p build/tidy 2>/dev/null
 }

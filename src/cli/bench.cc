@@ -9,6 +9,7 @@
 #include "cli/rig.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "lab/stats/summary.h"
 #include "lab/text.h"
 #include "train/environment.h"
 

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/rig.h"
 #include "core/clock.h"
+#include "lab/stats/summary.h"
 #include "lab/text.h"
 #include "train/batch_ramp.h"
 #include "train/environment.h"

@@ -35,12 +35,12 @@ std::string position(const StepReport& report) {
   return fmt::format("step {:>{}}/{} {}%", report.step, end.size() + 1, end, percent);
 }
 
-struct Field {
+struct LineField {
   std::string text;
   std::string coloured;
 };
 
-Field loss_field(const StepReport& report, const ProgressMeans& means) {
+LineField loss_field(const StepReport& report, const ProgressMeans& means) {
   const std::string number = fixed(report.loss, 3);
   const std::string mean =
       std::isfinite(means.loss) ? fmt::format(" (mean {})", fixed(means.loss, 3)) : "";
@@ -52,7 +52,7 @@ Field loss_field(const StepReport& report, const ProgressMeans& means) {
 
 std::string progress_line(const StepReport& report, const ProgressMeans& means, int columns,
                           bool colour) {
-  std::vector<Field> fields;
+  std::vector<LineField> fields;
   const auto add = [&](const std::string& text) { fields.push_back({text, text}); };
   add(position(report));
   fields.push_back(loss_field(report, means));
@@ -63,7 +63,7 @@ std::string progress_line(const StepReport& report, const ProgressMeans& means, 
   add("left " + short_duration(means.seconds_left));
   std::string line;
   size_t width = 0;
-  for (const Field& field : fields) {
+  for (const LineField& field : fields) {
     const size_t needed = width + (width > 0 ? 3 : 0) + field.text.size();
     if (columns > 0 && needed > static_cast<size_t>(columns) && width > 0) break;
     if (width > 0) line += " | ";

@@ -1,6 +1,5 @@
 #include "cli/rig.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "config/load.h"
@@ -68,14 +67,6 @@ std::vector<StepPair> measure_pairs(Trainer& a, Trainer& b, int64_t discard, int
     if (i >= discard) out.push_back(pair);
   }
   return out;
-}
-
-double quantile(std::vector<double> seconds, double q) {
-  std::sort(seconds.begin(), seconds.end());
-  const double at = q * static_cast<double>(seconds.size() - 1);
-  const size_t low = static_cast<size_t>(at);
-  const size_t high = std::min(low + 1, seconds.size() - 1);
-  return seconds[low] + (seconds[high] - seconds[low]) * (at - std::floor(at));
 }
 
 std::vector<double> seconds_of(const std::vector<MeasuredStep>& steps) {

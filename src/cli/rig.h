@@ -41,8 +41,6 @@ struct StepPair {
   double a = 0, b = 0;
 };
 std::vector<StepPair> measure_pairs(Trainer& a, Trainer& b, int64_t discard, int64_t pairs);
-// The value below which a share `q` of the sorted seconds lies, between neighbours by proportion.
-double quantile(std::vector<double> seconds, double q);
 std::vector<double> seconds_of(const std::vector<MeasuredStep>& steps);
 
 }  // namespace keel

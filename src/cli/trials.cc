@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "io/fs.h"
 #include "io/utf8.h"
+#include "lab/stats/summary.h"
 #include "lab/sweep/plan.h"
 #include "lab/sweep/summary.h"
 #include "lab/text.h"

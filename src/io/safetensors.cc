@@ -74,6 +74,8 @@ std::string describe(std::string_view dtype, const std::vector<int64_t>& shape) 
 
 }  // namespace
 
+std::string TensorEntry::type() const { return describe(dtype, shape); }
+
 std::optional<int> safetensors_dtype_bits(std::string_view dtype) {
   for (const DtypeBits& d : kDtypes) {
     if (dtype == d.name) return d.bits;
@@ -165,8 +167,8 @@ void SafetensorsFile::copy_to(std::string_view name, std::string_view dtype,
                               const std::vector<int64_t>& shape, void* destination) const {
   const TensorEntry& t = at(name);
   if (t.dtype != dtype || t.shape != shape) {
-    throw DataError(fmt::format("{}: tensor \"{}\" is {}, expected {}", path_, name,
-                                describe(t.dtype, t.shape), describe(dtype, shape)));
+    throw DataError(fmt::format("{}: tensor \"{}\" is {}, expected {}", path_, name, t.type(),
+                                describe(dtype, shape)));
   }
   if (t.bytes > 0) std::memcpy(destination, data(t), t.bytes);
 }

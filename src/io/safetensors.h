@@ -35,6 +35,7 @@ struct TensorEntry {
   uint64_t begin = 0;
   uint64_t bytes = 0;
   uint64_t end() const { return begin + bytes; }
+  std::string type() const;  // "F32 [2, 3]"
 };
 
 using StringPairs = std::vector<std::pair<std::string, std::string>>;

@@ -10,17 +10,8 @@
 namespace keel {
 namespace {
 
-constexpr double kWidth = 880, kHeight = 600;
+constexpr double kPageWidth = 880, kPageHeight = 600;
 constexpr double kPanelWidth = 360, kPanelHeight = 190;
-
-constexpr std::string_view kStyle = R"(<style>
-.bg{fill:#fff;stroke:#dfe3e8}.t{fill:#1b2026}.m{fill:#57606b}.g{stroke:#e9ecef}.l{stroke:#0b62a8}
-text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif}.h{font-size:16px;font-weight:600}
-.k{font-size:13px;font-weight:600}path{fill:none;stroke-linejoin:round}
-@media(prefers-color-scheme:dark){.bg{fill:#171c22;stroke:#2b333c}.t{fill:#e7ecf1}.m{fill:#a3aebb}
-.g{stroke:#252c34}.l{stroke:#56b4e9}}
-</style>
-)";
 
 struct Panel {
   std::string_view title, part;  // names that end in `part`
@@ -104,7 +95,11 @@ std::string line_of(const Axes& a, const CoordCheck& check, const std::vector<do
     d += fmt::format("{}{:.1f} {:.1f}", command, a.x(check.widths[i]), a.y(std::log(values[i])));
     command = 'L';
   }
-  return d.empty() ? "" : fmt::format("<path class=\"l\" {} d=\"{}\"/>\n", attributes, d);
+  return d.empty()
+             ? ""
+             : fmt::format(
+                   "<path class=\"l k0\" fill=\"none\" stroke=\"currentColor\" {} d=\"{}\"/>\n",
+                   attributes, d);
 }
 
 std::string lines(const Axes& a, const CoordCheck& check) {
@@ -123,7 +118,7 @@ std::string lines(const Axes& a, const CoordCheck& check) {
     const double slope = in[i]->slopes.back();
     if (!(std::abs(slope) <= std::abs(steepest))) steepest = slope;
   }
-  out += svg_text(a.panel.left, a.panel.top - 10, "class=\"t k\"", a.panel.title);
+  out += svg_text(a.panel.left, a.panel.top - 10, "class=\"t b\"", a.panel.title);
   out += svg_text(a.panel.left + kPanelWidth, a.panel.top - 10, "class=\"m\" text-anchor=\"end\"",
                   std::isfinite(steepest) ? fmt::format("steepest slope {:+.3f}", steepest)
                                           : std::string("no slope: not finite, or 0"));
@@ -133,14 +128,8 @@ std::string lines(const Axes& a, const CoordCheck& check) {
 }  // namespace
 
 std::string coord_check_svg(const CoordCheck& check) {
-  std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
-      "height=\"{1}\" role=\"img\" aria-label=\"Coordinate check: mean activations by width\">\n",
-      kWidth, kHeight);
-  out += kStyle;
-  out +=
-      fmt::format("<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
-                  kWidth - 1, kHeight - 1);
+  std::string out =
+      svg_opening(kPageWidth, kPageHeight, "Coordinate check: mean activations by width");
   out += svg_text(20, 31, "class=\"t h\"",
                   fmt::format("Mean |activation| by width after {} steps", check.steps));
   out += svg_text(20, 52, "class=\"m\"",

@@ -20,12 +20,12 @@ size_t index_in(const std::vector<T>& sorted, T value) {
 }
 
 // A loss along the grid: one seed's, or the mean's. Rates without a trial are left out.
-struct Curve {
+struct LossCurve {
   std::vector<double> log_rates, losses;
 };
 
-Curve curve_of_seed(const ArmOutcomes& o, size_t seed) {
-  Curve curve;
+LossCurve curve_of_seed(const ArmOutcomes& o, size_t seed) {
+  LossCurve curve;
   curve.log_rates.reserve(o.log_rates().size());
   curve.losses.reserve(o.log_rates().size());
   for (size_t r = 0; r < o.log_rates().size(); ++r) {
@@ -36,14 +36,14 @@ Curve curve_of_seed(const ArmOutcomes& o, size_t seed) {
   return curve;
 }
 
-Curve curve_of_mean(const ArmOutcomes& o) {
-  Curve curve{o.log_rates(), {}};
+LossCurve curve_of_mean(const ArmOutcomes& o) {
+  LossCurve curve{o.log_rates(), {}};
   curve.losses.reserve(curve.log_rates.size());
   for (size_t r = 0; r < curve.log_rates.size(); ++r) curve.losses.push_back(o.mean_loss(r));
   return curve;
 }
 
-Observation first_crossing(const Curve& curve, double from, double bound) {
+Observation first_crossing(const LossCurve& curve, double from, double bound) {
   Observation crossing;
   double last = -kInfinity, last_loss = 0;
   for (size_t i = 0; i < curve.losses.size(); ++i) {

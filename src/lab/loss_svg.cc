@@ -18,18 +18,16 @@ constexpr double kLeft = 64, kRight = 24, kTop = 62, kBottom = 48;
 constexpr size_t kPoints = 700;
 constexpr size_t kTitleBytes = 38;  // what stands beside the legend
 
-constexpr std::string_view kStyle = R"(<style>
-.bg{fill:#fff;stroke:#dfe3e8}.t{fill:#1b2026}.m{fill:#57606b}.g{stroke:#e9ecef}
-.raw{stroke:#0b62a8;opacity:.32}.mean{stroke:#0b62a8}.val{stroke:#c2410c}.dot{fill:#c2410c}
-.floor{stroke:#0a7d57}text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif}
-.h{font-size:16px;font-weight:600}path{fill:none;stroke-linejoin:round}
-@media(prefers-color-scheme:dark){.bg{fill:#171c22;stroke:#2b333c}.t{fill:#e7ecf1}.m{fill:#a3aebb}
-.g{stroke:#252c34}.raw,.mean{stroke:#56b4e9}.val{stroke:#f59e42}.dot{fill:#f59e42}
-.floor{stroke:#2ecc9a}}
-</style>
-)";
+constexpr std::string_view kRaw =
+    R"(class="raw k0" fill="none" stroke="currentColor" opacity=".32")";
+constexpr std::string_view kMean =
+    R"(class="mean k0" fill="none" stroke="currentColor" stroke-width="2.4")";
+constexpr std::string_view kVal =
+    R"(class="val k1" fill="none" stroke="currentColor" stroke-width="2")";
+constexpr std::string_view kFloor =
+    R"(class="floor k2" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray="2 5")";
 
-struct Frame {
+struct LossFrame {
   double first = 0, last = 1;  // steps
   double low = 0, high = 1;    // loss
   double x(double step) const {
@@ -41,7 +39,7 @@ struct Frame {
 };
 
 // The range of the finite values of all curves and of the floor, with some air.
-bool fit(Frame& frame, const std::vector<Curve>& curves, double floor) {
+bool fit_loss(LossFrame& frame, const std::vector<Curve>& curves, double floor) {
   constexpr double kInf = std::numeric_limits<double>::infinity();
   frame = {kInf, -kInf, kInf, -kInf};
   for (const Curve& curve : curves) {
@@ -63,7 +61,7 @@ bool fit(Frame& frame, const std::vector<Curve>& curves, double floor) {
 }
 
 // A new M after each value that is not finite leaves a gap there.
-std::string path_of(const Curve& curve, const Frame& frame, std::string_view attributes) {
+std::string path_of(const Curve& curve, const LossFrame& frame, std::string_view attributes) {
   std::string d;
   char command = 'M';
   for (size_t i = 0; i < curve.size(); ++i) {
@@ -89,7 +87,7 @@ std::string tick_text(double tick) {
   return text.substr(0, end) + (unit == std::string::npos ? "" : text.substr(unit));
 }
 
-std::string axes(const Frame& frame) {
+std::string axes(const LossFrame& frame) {
   std::string out;
   for (const double tick : round_ticks(frame.low, frame.high, 6)) {
     const double y = frame.y(tick);
@@ -119,12 +117,13 @@ std::string legend(const std::vector<LegendItem>& items) {
   double right = kWidth - kRight;
   for (auto item = items.rbegin(); item != items.rend(); ++item) {
     const std::string label = fmt::format("{} {:.3f}", item->label, item->value);
-    const double width = 7.0 * static_cast<double>(label.size());
+    const double width = 6.4 * static_cast<double>(label.size());
     out += svg_text(right - width, 30, "class=\"t\"", label);
     out += fmt::format("<path {} d=\"M{:.1f} 25.5h22\"/>\n", item->attributes, right - width - 28);
     if (item->dot) {
-      out += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"25.5\" r=\"3\"/>\n",
-                         right - width - 17);
+      out += fmt::format(
+          "<circle class=\"k1\" fill=\"currentColor\" cx=\"{:.1f}\" cy=\"25.5\" r=\"3\"/>\n",
+          right - width - 17);
     }
     right -= width + 44;
   }
@@ -163,26 +162,16 @@ std::string loss_svg(const RunData& run) {
   const Curve mean = downsample(smooth(loss, smooth_window(loss.size())), kPoints);
   const Curve val = downsample(run.eval(metric_name::kValLoss), kPoints);
   const double floor = run.meta_number(metric_name::kEntropyFloor);
-  constexpr std::string_view kMean = R"(class="mean" stroke-width="2.4")";
-  constexpr std::string_view kVal = R"(class="val" stroke-width="2")";
-  constexpr std::string_view kFloor = R"(class="floor" stroke-width="2" stroke-dasharray="2 5")";
-  std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
-      "height=\"{1}\" role=\"img\" aria-label=\"Loss of {2} by step\">\n",
-      kWidth, kHeight, html_escape(valid_utf8(run.name)));
-  out += kStyle;
-  out +=
-      fmt::format("<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
-                  kWidth - 1, kHeight - 1);
+  std::string out = svg_opening(kWidth, kHeight, fmt::format("Loss of {} by step", run.name));
   out += svg_text(20, 31, "class=\"t h\"", shortened(run.name, kTitleBytes));
-  Frame frame;
-  if (!fit(frame, {raw, val}, floor)) {
+  LossFrame frame;
+  if (!fit_loss(frame, {raw, val}, floor)) {
     out += svg_text(kWidth / 2, kHeight / 2, "class=\"m\" text-anchor=\"middle\"",
                     "No loss has been measured yet.");
     return out + "</svg>\n";
   }
   out += axes(frame);
-  out += path_of(raw, frame, R"(class="raw" stroke-width="1")");
+  out += path_of(raw, frame, kRaw);
   if (std::isfinite(floor)) {
     out += path_of(
         {{static_cast<int64_t>(frame.first), static_cast<int64_t>(frame.last)}, {floor, floor}},
@@ -191,8 +180,9 @@ std::string loss_svg(const RunData& run) {
   out += path_of(mean, frame, kMean) + path_of(val, frame, kVal);
   for (size_t i = 0; i < val.size(); ++i) {
     if (!std::isfinite(val.values[i])) continue;
-    out += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>\n",
-                       frame.x(static_cast<double>(val.steps[i])), frame.y(val.values[i]));
+    out += fmt::format(
+        "<circle class=\"k1\" fill=\"currentColor\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>\n",
+        frame.x(static_cast<double>(val.steps[i])), frame.y(val.values[i]));
   }
   std::vector<LegendItem> items;
   const double train = summarize(run).train_loss;

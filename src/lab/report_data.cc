@@ -31,8 +31,6 @@ Json rounded(double value) {
   return text;
 }
 
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 const char* kind_of(double value) { return std::isnan(value) ? "NaN" : value > 0 ? "∞" : "−∞"; }
 
 Json curve_json(const Curve& full, size_t max_points) {
@@ -114,11 +112,11 @@ Json summary_json(const RunData& run) {
   Json out = Json::object();
   out.set("state", state_name(s.state)).set("reason", s.reason).set("steps", s.steps);
   out.set("total_steps", s.total_steps > 0 ? Json(s.total_steps) : Json(nullptr));
-  out.set("tokens", finite(s.tokens)).set("val_loss", finite(s.val_loss));
-  out.set("best_val_loss", finite(s.best_val_loss)).set("best_val_step", s.best_val_step);
-  out.set("train_loss", finite(s.train_loss));
-  out.set("tokens_per_second", finite(s.tokens_per_second)).set("seconds", finite(s.seconds));
-  out.set("parameters", finite(s.parameters)).set("floor", finite(s.floor));
+  out.set("tokens", s.tokens).set("val_loss", s.val_loss);
+  out.set("best_val_loss", s.best_val_loss).set("best_val_step", s.best_val_step);
+  out.set("train_loss", s.train_loss);
+  out.set("tokens_per_second", s.tokens_per_second).set("seconds", s.seconds);
+  out.set("parameters", s.parameters).set("floor", s.floor);
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "io/fs.h"
 #include "io/json.h"
+#include "lab/stats/summary.h"
 #include "train/run_dir.h"
 
 namespace keel {
@@ -167,14 +168,6 @@ double mean_of_last(const Curve& curve, size_t count) {
   return used > 0 ? sum / static_cast<double>(used) : std::nan("");
 }
 
-double median(std::vector<double> values) {
-  std::erase_if(values, [](double value) { return !std::isfinite(value); });
-  if (values.empty()) return std::nan("");
-  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 std::string_view state_name(RunState state) {
@@ -247,7 +240,9 @@ RunSummary summarize(const RunData& run) {
   summary.total_steps = steps_wanted(run);
   summary.tokens = last_value(run.metric(metric_name::kTokens));
   summary.train_loss = mean_of_last(run.metric(metric_name::kLoss), 20);
-  summary.tokens_per_second = median(run.metric(metric_name::kSpeed).values);
+  std::vector<double> speeds = run.metric(metric_name::kSpeed).values;
+  std::erase_if(speeds, [](double speed) { return !std::isfinite(speed); });
+  summary.tokens_per_second = median(std::move(speeds));
   summary.seconds = last_value(run.seconds);
   summary.parameters = run.meta_number(metric_name::kParameters);
   summary.floor = run.meta_number(metric_name::kEntropyFloor);

@@ -32,8 +32,6 @@ std::string loss_text(double loss) {
   return std::isfinite(loss) ? fmt::format("{:.4f}", loss) : "-";
 }
 
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 std::vector<RunSummary> summaries(std::span<const RunData> runs) {
   std::vector<RunSummary> out;
   for (const RunData& run : runs) out.push_back(summarize(run));
@@ -81,8 +79,8 @@ Json runs_json(std::span<const RunSummary> runs) {
     Json row = Json::object();
     row.set("run", run.run).set("steps", run.steps);
     row.set("tokens", std::isfinite(run.tokens) ? Json(std::llround(run.tokens)) : Json(nullptr));
-    row.set("val_loss", finite(run.val_loss)).set("train_loss", finite(run.train_loss));
-    row.set("tokens_per_second", finite(run.tokens_per_second));
+    row.set("val_loss", run.val_loss).set("train_loss", run.train_loss);
+    row.set("tokens_per_second", run.tokens_per_second);
     out.push(row.set("state", state_name(run.state)));
   }
   return out;

@@ -35,6 +35,16 @@ std::string with_series(std::string_view rules, const char* const (&colours)[kCo
 
 }  // namespace
 
+std::string svg_opening(double width, double height, std::string_view label) {
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fig\" viewBox=\"0 0 {0} {1}\" "
+      "width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">\n"
+      "<style>{3}@media(prefers-color-scheme:dark){{{4}}}</style>\n"
+      "<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{5}\" height=\"{6}\" rx=\"10\"/>\n",
+      width, height, html_escape(valid_utf8(label)), plot_style().light, plot_style().dark,
+      width - 1, height - 1);
+}
+
 std::string svg_text(double x, double y, std::string_view attributes, std::string_view text) {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
                      html_escape(valid_utf8(text)));

@@ -1,11 +1,14 @@
-// What the pictures of the laboratory share: text elements, and for those of the frontier's page
-// one set of classes in both themes.
+// What the pictures of curves and frontiers share: their card, text elements, and one set of
+// classes in both themes.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace keel {
+
+// The opening tag of a picture for reading aloud as `label`, its style and its card.
+std::string svg_opening(double width, double height, std::string_view label);
 
 // A text element; `text` is escaped, `attributes` are ours.
 std::string svg_text(double x, double y, std::string_view attributes, std::string_view text);

@@ -9,7 +9,7 @@
 #include "core/device_memory.h"
 #include "core/error.h"
 #include "ops/check.h"
-#include "ops/copy.h"
+#include "ops/head_views.h"
 
 namespace keel {
 namespace {
@@ -59,12 +59,6 @@ void check(const Tensor& qkv, const QkNormParameters& p, const QkvOptions& o) {
   check_segments(o.segments, qkv.dim(0), qkv.dim(1));
 }
 
-// Heads [first, first + n) of qkv as [b, t, n, head_dim].
-Tensor heads_of(const Tensor& qkv, int64_t first, int64_t n, int64_t head_dim) {
-  const int64_t t = qkv.dim(1), row = qkv.dim(2);
-  return qkv.strided({qkv.dim(0), t, n, head_dim}, {t * row, row, head_dim, 1}, first * head_dim);
-}
-
 // q or k: where it lies in qkv, how it is made, and its statistics.
 struct Part {
   int64_t first, n;  // heads
@@ -95,17 +89,6 @@ Part make_part(const Tensor& qkv, int64_t first, int64_t n, const Tensor& gain, 
   if (o.norm == QkNorm::kLayer) part.mean = empty(rows, DType::kF32, qkv.device());
   part.changed = o.rope || o.norm != QkNorm::kNone;
   return part;
-}
-
-// A part of qkv whose gradient is dy, or nothing if dy is empty.
-void pass_on(const Tensor& dy, const Grad& to) {
-  if (!to || (!dy && to.add)) return;
-  on_device(to.t, [&](auto& dev) {
-    if (dy)
-      kernel::copy(dev, {dy, to});
-    else
-      kernel::fill(dev, {to.t, 0.0f});
-  });
 }
 
 void Part::backward(Node& node, int output, int gain_input, const Grad& dqkv) const {

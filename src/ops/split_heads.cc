@@ -5,7 +5,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "ops/check.h"
-#include "ops/copy.h"
+#include "ops/head_views.h"
 
 namespace keel {
 namespace {
@@ -91,12 +91,6 @@ void check(const Tensor& qkv, const SplitHeads& o) {
   }
 }
 
-// Heads [first, first + n) of qkv as [b, t, n, head_dim].
-Tensor heads_of(const Tensor& qkv, int64_t first, int64_t n, int64_t head_dim) {
-  const int64_t t = qkv.dim(1), row = qkv.dim(2);
-  return qkv.strided({qkv.dim(0), t, n, head_dim}, {t * row, row, head_dim, 1}, first * head_dim);
-}
-
 struct Part {
   int64_t first, n;
   kernel::HeadsForm in;
@@ -130,17 +124,6 @@ Part make_part(const Tensor& qkv, int64_t first, int64_t n, const HeadForm& f, c
            o.segments, o.offset, f.norm, f.width, f.norm_last, rope.interleaved, f.eps, f.share},
           rope || f.norm != HeadNormKind::kNone,
           alpha_at - alpha.size()};
-}
-
-// A part of qkv whose gradient is dy, or nothing if dy is empty.
-void pass_on(const Tensor& dy, const Grad& to) {
-  if (!to || (!dy && to.add)) return;
-  on_device(to.t, [&](auto& dev) {
-    if (dy)
-      kernel::copy(dev, {dy, to});
-    else
-      kernel::fill(dev, {to.t, 0.0f});
-  });
 }
 
 // Inputs of the node: qkv, three gains, three biases, the alphas.

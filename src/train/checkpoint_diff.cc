@@ -40,10 +40,6 @@ std::vector<int64_t> index_of(int64_t element, const std::vector<int64_t>& shape
   return index;
 }
 
-std::string described(const TensorEntry& t) {
-  return fmt::format("{} [{}]", t.dtype, fmt::join(t.shape, ", "));
-}
-
 StateDifference whole(const char* file, const std::string& name, Json a, Json b) {
   const auto side = [](const Json& v) { return v.is_string() ? v.as_string() : v.dump(); };
   std::string text;
@@ -61,7 +57,7 @@ std::optional<StateDifference> differ(const char* file, const SafetensorsFile& i
                                       const TensorEntry& a, const SafetensorsFile& in_b,
                                       const TensorEntry& b) {
   if (a.dtype != b.dtype || a.shape != b.shape) {
-    return whole(file, a.name, described(a), described(b));
+    return whole(file, a.name, a.type(), b.type());
   }
   const std::byte *from_a = in_a.data(a), *from_b = in_b.data(b);
   if (a.bytes == 0 || std::memcmp(from_a, from_b, a.bytes) == 0) return std::nullopt;
@@ -87,11 +83,10 @@ void compare_files(const char* file, const SafetensorsFile& a, const Safetensors
   };
   for (const TensorEntry& t : a.tensors()) {
     const TensorEntry* other = b.find(t.name);
-    note(other != nullptr ? differ(file, a, t, b, *other)
-                          : whole(file, t.name, described(t), nullptr));
+    note(other != nullptr ? differ(file, a, t, b, *other) : whole(file, t.name, t.type(), nullptr));
   }
   for (const TensorEntry& t : b.tensors()) {
-    if (a.find(t.name) == nullptr) note(whole(file, t.name, nullptr, described(t)));
+    if (a.find(t.name) == nullptr) note(whole(file, t.name, nullptr, t.type()));
   }
 }
 

@@ -1,7 +1,6 @@
 #include "train/checkpoint_files.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>
@@ -139,10 +138,6 @@ void publish(Fs& fs, const std::string& temporary, const std::string& root, int6
   if (replaces) fs.remove_quietly(aside);
 }
 
-std::string described(const TensorEntry& t) {
-  return fmt::format("{} [{}]", t.dtype, fmt::join(t.shape, ", "));
-}
-
 // Compares the tensors of a file with those of the manifest, both in the order of their data.
 std::optional<Damage> unlike(const std::string& path, const std::vector<TensorEntry>& file,
                              const std::vector<TensorEntry>& manifest) {
@@ -157,7 +152,7 @@ std::optional<Damage> unlike(const std::string& path, const std::vector<TensorEn
       return damage(f.name, fmt::format("stands where the manifest has \"{}\"", m.name));
     }
     if (f.dtype == m.dtype && f.shape == m.shape) continue;
-    return damage(f.name, fmt::format("is {}, the manifest says {}", described(f), described(m)));
+    return damage(f.name, fmt::format("is {}, the manifest says {}", f.type(), m.type()));
   }
   if (file.size() == manifest.size()) return std::nullopt;
   return damage(file[manifest.size()].name, "is not in the manifest");

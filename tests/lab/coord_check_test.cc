@@ -93,7 +93,7 @@ TEST(CoordCheck, PictureHasAPanelForEachKindOfPart) {
     EXPECT_NE(svg.find(part), std::string::npos) << part;
   }
   size_t lines = 0;
-  for (size_t at = 0; (at = svg.find("class=\"l\"", at)) != std::string::npos; ++at) ++lines;
+  for (size_t at = 0; (at = svg.find("class=\"l k0\"", at)) != std::string::npos; ++at) ++lines;
   EXPECT_EQ(lines, 2 * check.series.size());
   check.series.back().activations.back()[0] = HUGE_VAL;
   check.series.back().slopes.back() = std::nan("");

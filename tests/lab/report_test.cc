@@ -238,12 +238,12 @@ TEST(LossSvg, DrawsEveryCurve) {
   const std::string paths[] = {path};
   write_report(paths, dir.path() + "/x.svg", options());
   const std::string svg = real_fs().read_file(dir.path() + "/x.svg", 1 << 20);
-  for (const char* part : {"<svg ", "class=\"raw\"", "class=\"mean\"", "class=\"val\"",
-                           "class=\"floor\"", "a &amp; b", "prefers-color-scheme"}) {
+  for (const char* part : {"<svg ", "class=\"raw k0\"", "class=\"mean k0\"", "class=\"val k1\"",
+                           "class=\"floor k2\"", "a &amp; b", "prefers-color-scheme"}) {
     EXPECT_NE(svg.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(svg.find("nan"), std::string::npos);
-  const size_t raw = svg.find("<path class=\"raw\"");
+  const size_t raw = svg.find("<path class=\"raw k0\"");
   const std::string d = svg.substr(raw, svg.find('\n', raw) - raw);
   EXPECT_EQ(std::count(d.begin(), d.end(), 'M'), 2) << "the value that is not finite is a gap";
 }

@@ -15,6 +15,7 @@
 #include "lab/stats/minimize.h"
 #include "lab/stats/power.h"
 #include "lab/stats/resampling.h"
+#include "lab/stats/summary.h"
 
 namespace keel {
 namespace {
@@ -56,6 +57,15 @@ TEST(TwoWayModel, RoundingIsNoDifference) {
   EXPECT_TRUE(std::isnan(unused.p));
   EXPECT_EQ(fit_arms(y)->residual_sd(), 0);
   EXPECT_EQ(power_of_seeds(1, 1e-17, 2, 3, 0.05), 1);
+}
+
+TEST(Summary, QuantilesLieBetweenNeighboursByProportion) {
+  EXPECT_EQ(median({3, 1, 2}), 2);
+  EXPECT_EQ(median({4, 1, 2, 3}), 2.5);
+  EXPECT_EQ(quantile({0, 10, 20}, 0.1), 2);
+  EXPECT_EQ(quantile({0, 10, 20}, 1), 20);
+  EXPECT_EQ(mean({1, 2, 6}), 3);
+  EXPECT_TRUE(std::isnan(median({})) && std::isnan(mean({})));
 }
 
 TEST(Distributions, RefuseWhatHasNoValue) {

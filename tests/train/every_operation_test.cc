@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(Saving, EveryOperation,
                                          Failure{"NoRoomOnce", Fault::kNoRoom, false},
                                          Failure{"NoRoomFromThenOn", Fault::kNoRoom, true},
                                          Failure{"PowerCut", Fault::kPowerCut, true}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace
 }  // namespace keel

@@ -11,22 +11,11 @@
 
 #include "config/text.h"
 #include "core/error.h"
+#include "lab/stats/summary.h"
 #include "lab/sweep/trial_run.h"
 
 namespace keel {
 namespace {
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double v : values) sum += v;
-  return sum / static_cast<double>(values.size());
-}
 
 FrontierValue value_of(double log_value, Censored censored, double direction) {
   FrontierValue v;

@@ -235,25 +235,14 @@ std::vector<std::string> conditions(const FrontierResult& result) {
   return lines;
 }
 
-std::string opening(double height, const std::string& label) {
-  std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fig\" viewBox=\"0 0 {0} {1}\" "
-      "width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">\n",
-      kWidth, height, html_escape(valid_utf8(label)));
-  out += fmt::format("<style>{}@media(prefers-color-scheme:dark){{{}}}</style>\n",
-                     plot_style().light, plot_style().dark);
-  return out + fmt::format(
-                   "<rect class=\"bg\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"10\"/>\n",
-                   kWidth - 1, height - 1);
-}
-
 }  // namespace
 
 std::string ladder_svg(const FrontierResult& result) {
   const std::string title = result.title.empty() ? "Frontier of " + result.key : result.title;
   Axis axis;
   if (!fit(axis, result)) {
-    return opening(140, title) + svg_text(20, 31, "class=\"t h\"", shortened(title, 90)) +
+    return svg_opening(kWidth, 140, title) +
+           svg_text(20, 31, "class=\"t h\"", shortened(title, 90)) +
            svg_text(kWidth / 2, 84, "class=\"m\" text-anchor=\"middle\"",
                     "No frontier has been measured yet.") +
            "</svg>\n";
@@ -261,8 +250,8 @@ std::string ladder_svg(const FrontierResult& result) {
   const double bottom = kTop + kRow * static_cast<double>(result.arms.size());
   const std::vector<std::string> lines = conditions(result);
   const double height = bottom + 54 + 17 * static_cast<double>(lines.size());
-  std::string out =
-      opening(height, fmt::format("{}: how far {} can go in each recipe", title, result.key));
+  std::string out = svg_opening(
+      kWidth, height, fmt::format("{}: how far {} can go in each recipe", title, result.key));
   out += svg_text(20, 31, "class=\"t h\"", shortened(title, 90)) + legend(result);
   out += scale(axis, bottom, result.key);
   for (size_t i = 0; i < result.arms.size(); ++i) {

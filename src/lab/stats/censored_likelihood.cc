@@ -72,11 +72,7 @@ Nodes CensoredLikelihood::Block::nodes(double residual_sd) const {
   return {from, step, step, count};
 }
 
-namespace {
-
-double log_density(double z) { return -0.5 * z * z - 0.5 * std::log(2 * std::numbers::pi); }
-
-}  // namespace
+namespace {}  // namespace
 
 CensoredLikelihood::CensoredLikelihood(const ArmData& data)
     : arms_(data.arms), blocks_(data.arms > 1), seeds_(data.seeds) {
@@ -91,7 +87,7 @@ double CensoredLikelihood::given_block(const Cells& cells, std::span<const doubl
     const double mean = means[c.arm] + block;
     if (c.exact()) {
       const double z = (c.low - mean) / sd.residual;
-      sum += log_density(z) - std::log(sd.residual);
+      sum += normal_log_density(z) - std::log(sd.residual);
       gradient[c.arm] += z / sd.residual;
       gradient[arms_] += z * z - 1;
       continue;
@@ -114,7 +110,8 @@ double CensoredLikelihood::integrated(const Cells& cells, std::span<const double
   gradients.reserve(logs.capacity() * at.size());
   for (int i = 0; i < nodes.count; ++i) {
     const double block = nodes.first + nodes.step * i, z = block / sd.seed;
-    logs.push_back(given_block(cells, means, sd, block, at) + log_density(z) - std::log(sd.seed));
+    logs.push_back(given_block(cells, means, sd, block, at) + normal_log_density(z) -
+                   std::log(sd.seed));
     at[arms_ + 1] = z * z - 1;
     gradients.insert(gradients.end(), at.begin(), at.end());
   }

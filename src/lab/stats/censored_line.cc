@@ -18,7 +18,7 @@ namespace {
 constexpr double kLeastSpread = 1e-4;
 // An end of the interval this many standard errors away is at infinity.
 constexpr double kFarthest = 1e4;
-constexpr double kMostLogSpread = 100;
+constexpr double kMostLogSd = 100;
 
 bool bounded(const LinePoint& p) { return std::isfinite(p.low) && std::isfinite(p.high); }
 
@@ -44,7 +44,7 @@ class Line {
   // Minus the restricted log-likelihood and its gradient.
   double operator()(std::span<const double> at, std::span<double> gradient) const {
     std::fill(gradient.begin(), gradient.end(), 0.0);
-    if (!std::isfinite(at[0]) || !std::isfinite(at[1]) || std::abs(at[2]) > kMostLogSpread) {
+    if (!std::isfinite(at[0]) || !std::isfinite(at[1]) || std::abs(at[2]) > kMostLogSd) {
       return INFINITY;
     }
     const double s = sd(at[2]);

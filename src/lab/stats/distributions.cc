@@ -62,8 +62,6 @@ double log_phi(double x) {
   return -0.5 * x * x - std::log(-x) - 0.5 * std::log(2 * std::numbers::pi) + std::log1p(series);
 }
 
-double log_density(double x) { return -0.5 * x * x - 0.5 * std::log(2 * std::numbers::pi); }
-
 double log_between(double low, double high) {
   if (low >= high) return -std::numeric_limits<double>::infinity();
   if (low > 0) return log_between(-high, -low);
@@ -77,6 +75,8 @@ double log_between(double low, double high) {
 }
 
 }  // namespace
+
+double normal_log_density(double x) { return -0.5 * x * x - 0.5 * std::log(2 * std::numbers::pi); }
 
 double normal_cdf(double x) {
   check_value("normal_cdf", x);
@@ -150,8 +150,8 @@ double noncentral_t_cdf(double x, double df, double shift) {
 
 LogInterval log_normal_interval(double low, double high) {
   const double log_p = log_between(low, high);
-  const double by_low = std::isinf(low) ? 0 : -std::exp(log_density(low) - log_p);
-  const double by_high = std::isinf(high) ? 0 : std::exp(log_density(high) - log_p);
+  const double by_low = std::isinf(low) ? 0 : -std::exp(normal_log_density(low) - log_p);
+  const double by_high = std::isinf(high) ? 0 : std::exp(normal_log_density(high) - log_p);
   return {log_p, by_low, by_high};
 }
 

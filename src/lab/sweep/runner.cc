@@ -23,7 +23,7 @@ namespace keel {
 namespace {
 
 constexpr double kTickSeconds = 0.2;
-constexpr useconds_t kNapMicroseconds = 20'000;
+constexpr useconds_t kStopNap = 20'000;
 // Of a limited time: what workers may take to end a step and save.
 constexpr double kSecondsToStop = 3;
 // Workers on end that died before they had taken a trial.
@@ -116,7 +116,7 @@ class Runner {
       }
       const bool all_done = end.counts.pending + end.counts.running == 0;
       if (workers_.empty() && (told || all_done)) break;
-      ::usleep(kNapMicroseconds);
+      ::usleep(kStopNap);
     }
     end.counts = store_.counts();
     end.stopped = end.counts.pending + end.counts.running > 0;

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "io/fs.h"
 #include "io/hash.h"
+#include "lab/stats/summary.h"
 #include "lab/sweep/external.h"
 #include "lab/sweep/plan.h"
 #include "lab/sweep/worker.h"
@@ -112,13 +113,6 @@ class TrialWatch final : public Observer {
   RunLoop* loop_ = nullptr;
   std::string lost_;
 };
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // Every so many points, the first and the last among them.
 TrialSeries thinned(const std::vector<MetricPoint>& points) {
@@ -227,7 +221,7 @@ TrialResult result_of(const RunConfig& config, const RunOutcome& outcome, const 
   r.reason = outcome.reason;
   r.tokens = outcome.tokens;
   for (const double s : watch.all().seconds) r.seconds += s;
-  r.step_seconds = median(watch.all().seconds);
+  if (!watch.all().seconds.empty()) r.step_seconds = median(watch.all().seconds);
   r.peak_bytes = process_bytes("VmHWM");
   r.ended = "finished";
   if (outcome.end == RunEnd::kEarly) r.ended = "stopped early";
