@@ -120,13 +120,19 @@ void read_metrics(RunData& run) {
   run.notes.insert(run.notes.end(), reader.notes().begin(), reader.notes().end());
 }
 
-// Why a run counts as diverged, or empty. A resume after the event takes it back.
-std::string divergence(const RunData& run) {
+// The last event of this kind; a resume after it takes it back.
+const EventRow* ended_by(const RunData& run, std::string_view kind) {
   const EventRow* found = nullptr;
   for (const EventRow& event : run.events) {
-    if (event.kind == metric_name::kDivergedEvent) found = &event;
+    if (event.kind == kind) found = &event;
     if (event.kind == metric_name::kResumeEvent) found = nullptr;
   }
+  return found;
+}
+
+// Why a run counts as diverged, or empty.
+std::string divergence(const RunData& run) {
+  const EventRow* found = ended_by(run, metric_name::kDivergedEvent);
   if (found != nullptr) return fmt::format("diverged at step {}: {}", found->step, found->text);
   const Curve& loss = run.metric(metric_name::kLoss);
   if (loss.size() == 0 || std::isfinite(loss.values.back())) return "";
@@ -154,7 +160,8 @@ RunState state_of(const RunData& run) {
   const int64_t done = steps_done(run);
   if (done == 0) return RunState::kEmpty;
   const int64_t wanted = steps_wanted(run);
-  return wanted > 0 && done >= wanted ? RunState::kFinished : RunState::kStopped;
+  if (wanted > 0 && done >= wanted) return RunState::kFinished;
+  return ended_by(run, metric_name::kEarlyEvent) ? RunState::kEarly : RunState::kStopped;
 }
 
 double last_value(const Curve& curve) {
@@ -180,6 +187,8 @@ std::string_view state_name(RunState state) {
       return "finished";
     case RunState::kStopped:
       return "stopped";
+    case RunState::kEarly:
+      return "early";
     case RunState::kDiverged:
       return "diverged";
   }

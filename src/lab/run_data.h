@@ -20,9 +20,10 @@ enum class RunState {
   kRunning,   // a process holds the run's lock
   kFinished,  // the last step of train.steps is done
   kStopped,   // it ended before that, and can go on
+  kEarly,     // it ended itself before that: stop.patience
   kDiverged,  // its last loss is not finite, or it says so
 };
-// "empty", "running", "finished", "stopped", "diverged".
+// "empty", "running", "finished", "stopped", "early", "diverged".
 std::string_view state_name(RunState state);
 
 struct ConfigEntry {

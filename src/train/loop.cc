@@ -270,7 +270,8 @@ RunOutcome RunLoop::diverged() {
 
 RunOutcome RunLoop::ended_by_observer() {
   end_save(true);
-  tell([&](Observer& o) { o.on_event(trainer_.steps_done(), metric_name::kStopEvent, given_up_); });
+  tell(
+      [&](Observer& o) { o.on_event(trainer_.steps_done(), metric_name::kEarlyEvent, given_up_); });
   return outcome(RunEnd::kEarly, given_up_);
 }
 
@@ -337,7 +338,8 @@ RunOutcome RunLoop::run() {
         fmt::format("no better validation loss in {} evaluations", progress_.evaluations_since);
   }
   if (!reason.empty()) {
-    tell([&](Observer& o) { o.on_event(trainer_.steps_done(), metric_name::kStopEvent, reason); });
+    const auto kind = end == RunEnd::kEarly ? metric_name::kEarlyEvent : metric_name::kStopEvent;
+    tell([&](Observer& o) { o.on_event(trainer_.steps_done(), kind, reason); });
   }
   return outcome(end, reason);
 }

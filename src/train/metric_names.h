@@ -47,6 +47,7 @@ inline constexpr std::string_view kInitFfnRms = "ffn_rms_at_init";
 // Kinds of events that readers act on.
 inline constexpr std::string_view kDivergedEvent = "diverged";  // the text says why
 inline constexpr std::string_view kResumeEvent = "resume";
-inline constexpr std::string_view kStopEvent = "stop";
+inline constexpr std::string_view kStopEvent = "stop";         // asked to
+inline constexpr std::string_view kEarlyEvent = "early_stop";  // stop.patience, or given up
 
 }  // namespace keel::metric_name

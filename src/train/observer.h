@@ -29,7 +29,7 @@ struct Observer {
   virtual void before_checkpoint(int64_t /*step*/) {}
   // It stands; with checkpoint.async some steps later.
   virtual void on_checkpoint(int64_t /*step*/, const std::string& /*path*/) {}
-  // kind: "warning", "stop", "diverged", "resume", ...
+  // kind: "warning", "stop", "early_stop", "diverged", "resume", ...
   virtual void on_event(int64_t /*step*/, std::string_view /*kind*/, std::string_view /*text*/) {}
 };
 

@@ -209,6 +209,19 @@ TEST(Report, ARunInUseIsRunning) {
   EXPECT_EQ(load_run_data(path).state, RunState::kStopped);
 }
 
+TEST(Report, ARunThatEndedItselfIsNotCalledStopped) {
+  const TempDir dir;
+  FakeRun fake;
+  fake.steps = 30;
+  const std::string path = make_fake_run(dir.path() + "/a", fake);
+  const auto after = [&](std::string_view event) {
+    MetricsWriter(path + "/metrics.db").event(30, 1.8e9, std::string(event), "no better");
+    return load_run_data(path).state;
+  };
+  EXPECT_EQ(after(metric_name::kEarlyEvent), RunState::kEarly);
+  EXPECT_EQ(after(metric_name::kResumeEvent), RunState::kStopped);
+}
+
 TEST(Report, DivergenceIsSaidUntilAResume) {
   const TempDir dir;
   FakeRun fake;

@@ -259,6 +259,7 @@ TEST(Loop, EndsWithoutProgress) {
   EXPECT_EQ(o.end, RunEnd::kEarly);
   EXPECT_EQ(o.steps, 3);
   EXPECT_EQ(o.reason, "no better validation loss in 2 evaluations");
+  EXPECT_EQ(w.last_event, "early_stop: " + o.reason);
   EXPECT_EQ(w.evaluated, (std::vector<int64_t>{1, 2, 3}));
   EXPECT_EQ(w.saved, (std::vector<int64_t>{3}));
 }
