@@ -74,10 +74,11 @@ void refuse_bad_id(const TokenPiece& p, int64_t begin, int64_t end, int64_t voca
     for (int64_t i = begin; i < end; ++i) {
       const T v = load<T>(data_of(p), i);
       if (static_cast<uint64_t>(v) < static_cast<uint64_t>(vocab)) continue;
-      throw DataError(fmt::format(
-          "{}: token {} is id {}, but the vocabulary has {} ids (0 to {}): set model.vocab to that "
-          "of the tokenizer that made the file",
-          p.name, i, v, vocab, vocab - 1));
+      throw DataError(
+          fmt::format("{}: token {} is id {}, but the vocabulary has {} ids (0 to {}): model.vocab "
+                      "must be that "
+                      "of the tokenizer that made the file",
+                      p.name, i, v, vocab, vocab - 1));
     }
   });
 }

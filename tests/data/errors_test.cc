@@ -110,7 +110,7 @@ TEST_F(DataErrors, IdBeyondTheVocabulary) {
   ids[1500] = 512;
   file("a.bin", as<uint16_t>(ids));
   const std::string rest =
-      ": token 1500 is id 512, but the vocabulary has 512 ids (0 to 511): set model.vocab to that "
+      ": token 1500 is id 512, but the vocabulary has 512 ids (0 to 511): model.vocab must be that "
       "of the tokenizer that made the file";
   EXPECT_EQ(text("shards", "a.bin", args_of(32, 512)), "a.bin" + rest);
   file("b.bin", llmc(20240801, 7, 2000) + as<uint32_t>(ids));
@@ -121,7 +121,7 @@ TEST_F(DataErrors, IdBeyondTheVocabulary) {
   file("b.npy", npy("<i4", "(2000,)", as<int32_t>(ids)));
   EXPECT_EQ(text("npy", "b.npy"),
             "b.npy: token 1500 is id -1, but the vocabulary has 2147483648 ids (0 to 2147483647): "
-            "set model.vocab to that of the tokenizer that made the file");
+            "model.vocab must be that of the tokenizer that made the file");
 }
 
 // A file too large to be looked through before training is checked as it is read.
@@ -137,7 +137,7 @@ TEST_F(DataErrors, IdBeyondTheVocabularyFoundLate) {
   EXPECT_TRUE(
       error_text<DataError>([&] { store.read(100, 100, out.data()); })
           .ends_with("a.bin: token 150 is id 512, but the vocabulary has 512 ids (0 to 511): "
-                     "set model.vocab to that of the tokenizer that made the file"));
+                     "model.vocab must be that of the tokenizer that made the file"));
 }
 
 TEST_F(DataErrors, BrokenShards) {
