@@ -113,7 +113,7 @@ std::string TrialScreen::ending_of(const TrialRow& row) {
   const std::optional<TrialRow> whole = store_.row(row.plan.id);
   if (!whole || !whole->result) return ": done";
   const TrialResult& r = *whole->result;
-  return fmt::format(": {}{}, {:.1f} s", r.ended,
+  return fmt::format(": {}{}, {:.1f} s", name_of(r.ended),
                      std::isfinite(r.val_loss) ? fmt::format(", val loss {:.4f}", r.val_loss) : "",
                      r.seconds);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "documented_json.h"
 #include "io/database.h"
 #include "io/json.h"
 #include "lab/sweep/store.h"
@@ -11,15 +12,6 @@
 
 namespace keel {
 namespace {
-
-const std::vector<std::string> kStatusKeys = {"trials",  "done",     "running",   "failed",
-                                              "pending", "diverged", "duplicates"};
-
-std::vector<std::string> keys(const Json& object) {
-  std::vector<std::string> out;
-  for (const JsonMember& m : object.as_object()) out.push_back(m.key);
-  return out;
-}
 
 // A sweep of SmallRun's config, or of a command.
 class SmallSweep {
@@ -60,13 +52,15 @@ TEST(Sweep, RunsEveryTrialOnceAndThenNothingMore) {
   const ProgramEnd o = s.sweep({"--jobs", "2", "--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json status = s.status();
-  EXPECT_EQ(keys(status), kStatusKeys);
+  expect_documented(status, "sweep status");
   EXPECT_EQ(status.at("trials").as_int(), 4);
   EXPECT_EQ(status.at("done").as_int(), 4);
   EXPECT_EQ(status.at("duplicates").as_int(), 0);
   const Json j = parse_json(o.last_line(), "output");
   ASSERT_EQ(j.at("results").as_array().size(), 4u);
   const Json& first = j.at("results").as_array()[0];
+  expect_documented(j, "sweep");
+  expect_documented(first, "sweep", "results[]");
   EXPECT_EQ(first.at("values").at("optim.lr").as_string(), "0.01");
   EXPECT_EQ(first.at("seed").as_int(), 1);
   EXPECT_NE(first.at("verdict").as_string(), "diverged");
@@ -316,7 +310,7 @@ TEST(ExternalSweep, ReadsTheLogOfACommand) {
   EXPECT_EQ(r.losses, (std::vector<double>{0.211, 0.212, 0.213, 1}));
   EXPECT_EQ(r.val_loss, 0.21);
   EXPECT_EQ(r.steps, 4);
-  EXPECT_EQ(r.ended, "finished");
+  EXPECT_EQ(r.ended, TrialEnd::kFinished);
   EXPECT_GT(r.peak_bytes, 0);
   EXPECT_EQ(real_fs().read_file(s.out() + "/trials/" + rows[1].plan.id + "/stdout", 100),
             "words of 0.2\n");
@@ -365,7 +359,7 @@ TEST(ExternalSweep, ALossThatIsNotFiniteIsAResultHoweverTheCommandEnds) {
   const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(s.count("diverged"), 1);
-  EXPECT_EQ(s.rows()[0].result->ended, "not finite");
+  EXPECT_EQ(s.rows()[0].result->ended, TrialEnd::kNotFinite);
   EXPECT_EQ(s.rows()[0].result->reason, "the loss is nan in step 2");
 }
 
@@ -392,7 +386,7 @@ TEST(ExternalSweep, ALostRunIsStoppedEarly) {
       ">>$1/log.csv\nfor i in $(seq 51 200); do echo $i,9, ; done >>$1/log.csv\nsleep 60\n");
   const ProgramEnd o = s.sweep();
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_EQ(s.rows()[0].result->ended, "stopped early");
+  EXPECT_EQ(s.rows()[0].result->ended, TrialEnd::kStoppedEarly);
   EXPECT_EQ(s.count("diverged"), 1);
 }
 

@@ -228,7 +228,7 @@ TEST(Search, StoppedTrialsNearTheFrontierAreRunToTheirEnd) {
   ASSERT_FALSE(s.twins.empty());
   for (const SearchedTrial& t : s.twins) {
     EXPECT_TRUE(t.row.plan.id.ends_with("-full"));
-    EXPECT_EQ(t.row.result->ended, "finished");
+    EXPECT_EQ(t.row.result->ended, TrialEnd::kFinished);
     EXPECT_GT(t.value, 0.021);
     EXPECT_LT(t.value, 0.021 * 1.5);
     EXPECT_TRUE(t.diverged[0]);

@@ -29,11 +29,10 @@ inline TrialResult simulated_result(double val_loss, bool lost, bool stopped) {
   }
   r.losses[0] = kSimulatedStart;
   r.val_loss = lost ? 3.9 : val_loss;
-  r.ended = "finished";
   if (stopped) {
     r.losses.resize(800);
     r.val_loss = std::nan("");
-    r.ended = "stopped early";
+    r.ended = TrialEnd::kStoppedEarly;
     r.reason = "lost";
   }
   r.numbers["warmup_steps"] = 100;

@@ -68,7 +68,7 @@ TrialResult result() {
   r.losses = {5.5, kNan, -kInf, kInf, 0.1, std::bit_cast<double>(uint64_t{0x7ff8000000000123})};
   r.val_loss = kNan;
   r.steps = 20;
-  r.ended = "not finite";
+  r.ended = TrialEnd::kNotFinite;
   r.reason = "the loss is nan";
   r.tokens = 640;
   r.seconds = 1.25;
@@ -120,7 +120,7 @@ TEST(TrialStore, ResultsKeepTheirBits) {
   EXPECT_EQ(bits(r.losses), bits(result().losses));
   EXPECT_TRUE(std::isnan(r.val_loss));
   EXPECT_EQ(r.steps, 20);
-  EXPECT_EQ(r.ended, "not finite");
+  EXPECT_EQ(r.ended, TrialEnd::kNotFinite);
   EXPECT_EQ(r.reason, "the loss is nan");
   EXPECT_EQ(r.tokens, 640);
   EXPECT_EQ(r.seconds, 1.25);
@@ -282,11 +282,22 @@ TEST(TrialStore, ADamagedResultIsNamed) {
   const Owner me = this_process();
   ASSERT_TRUE(store.take(me));
   ASSERT_TRUE(store.finish("a", me, result()));
-  Database(dir / "sweep.db", "test", DatabaseUse::kWrite)
-      .run("UPDATE results SET series = substr(series, 1, 20)");
-  EXPECT_EQ(error_text<DataError>([&] { store.rows(); }),
-            (dir / "sweep.db") + ": store of trials: trial a: its result is damaged");
+  const auto after = [&](const char* damage) {
+    Database(dir / "sweep.db", "test", DatabaseUse::kWrite).run(damage);
+    return error_text<DataError>([&] { store.rows(); });
+  };
+  const std::string store_says = (dir / "sweep.db") + ": store of trials: ";
+  EXPECT_EQ(after("UPDATE results SET series = substr(series, 1, 20)"),
+            store_says + "trial a: its result is damaged");
   EXPECT_EQ(store.rows(false).size(), 1u);
+  EXPECT_EQ(after("UPDATE results SET ended = 'well'"),
+            store_says + "trial a: it ended as \"well\"");
+  EXPECT_EQ(after("UPDATE trials SET state = 7"), store_says + "a trial has state 7");
+  EXPECT_EQ(after("UPDATE trials SET plan = '{'").substr(0, store_says.size() + 18),
+            store_says + "trial a: its plan:");
+  EXPECT_EQ(
+      after(R"(UPDATE trials SET plan = '{"arm": "", "sets": [], "values": [["x"]], "seed": 1}')"),
+      store_says + "trial a: its plan is damaged");
 }
 
 }  // namespace

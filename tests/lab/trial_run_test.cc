@@ -90,7 +90,7 @@ TEST(TrialRun, IsTheRunThatTrainDoes) {
   Lab lab;
   const TrialPlan plan = lab.plan();
   const TrialResult r = lab.run(plan).value();
-  EXPECT_EQ(r.ended, "finished");
+  EXPECT_EQ(r.ended, TrialEnd::kFinished);
   EXPECT_EQ(r.steps, 150);
   ASSERT_EQ(r.losses.size(), 150u);
   EXPECT_EQ(r.tokens, 150 * 3 * 16);
@@ -156,7 +156,7 @@ TEST(TrialRun, ALostRunIsStoppedEarly) {
   Lab lab;
   const TrialPlan plan = lab.plan({"optim.lr=30"});
   const TrialResult r = lab.run(plan).value();
-  EXPECT_EQ(r.ended, "stopped early");
+  EXPECT_EQ(r.ended, TrialEnd::kStoppedEarly);
   EXPECT_LT(r.losses.size(), 150u);
   EXPECT_TRUE(std::isnan(r.val_loss));
   EXPECT_EQ(r.steps, 150);
@@ -171,7 +171,7 @@ TEST(TrialRun, ALostRunIsStoppedEarly) {
   lab.setup.early_stop = false;
   real_fs().remove_tree(lab.folder(plan));
   const TrialResult whole = lab.run(plan).value();
-  EXPECT_NE(whole.ended, "stopped early");
+  EXPECT_NE(whole.ended, TrialEnd::kStoppedEarly);
   ASSERT_GT(whole.losses.size(), r.losses.size());
   EXPECT_TRUE(std::equal(r.losses.begin(), r.losses.end(), whole.losses.begin()));
 }
@@ -180,7 +180,7 @@ TEST(TrialRun, ALossThatIsNotFiniteIsAResult) {
   Lab lab;
   const TrialResult r =
       lab.run(lab.plan({"optim.lr=1e30", "clip.norm=0", "train.steps=40"})).value();
-  EXPECT_EQ(r.ended, "not finite");
+  EXPECT_EQ(r.ended, TrialEnd::kNotFinite);
   EXPECT_FALSE(std::isfinite(r.losses.back()));
   EXPECT_LT(r.losses.size(), 40u);
   EXPECT_TRUE(std::isnan(r.val_loss));

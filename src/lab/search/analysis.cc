@@ -128,7 +128,7 @@ class ArmAnalysis {
       trial.verdict = name_of(run.verdict);
       trial.reason = run.reason;
       trial.step = run.step;
-      trial.stopped_early = t->row.result->ended == "stopped early";
+      trial.stopped_early = t->row.result->ended == TrialEnd::kStoppedEarly;
       result_.trials.push_back(std::move(trial));
     }
     std::sort(result_.trials.begin(), result_.trials.end(),

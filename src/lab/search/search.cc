@@ -200,7 +200,7 @@ class Search {
       if (!frontier.exact()) continue;
       for (const SearchedTrial& t : out_.trials) {
         const double away = std::abs(o_.direction * std::log(t.value) - frontier.low);
-        const bool stopped = t.row.result && t.row.result->ended == "stopped early";
+        const bool stopped = t.row.result && t.row.result->ended == TrialEnd::kStoppedEarly;
         if (t.arm != arm || !stopped || away > std::log(kEarlyStopFactor) + kSlack) continue;
         SearchedTrial twin = t;
         twin.row = {};

@@ -249,7 +249,6 @@ TrialResult result_of(const TrialSetup& setup, const LoggedRun& run) {
   r.losses = run.losses;
   r.steps = setup.steps > 0 ? setup.steps : std::ssize(run.losses);
   r.val_loss = run.val_loss.value_or(kNan);
-  r.ended = "finished";
   r.numbers["warmup_steps"] = static_cast<double>(setup.warmup_steps);
   // Without a stated entropy the loss of a model that has learnt nothing stands for it. Where that
   // is no number the run is lost whatever the entropy is.
@@ -283,7 +282,7 @@ TrialResult read_result(const TrialSetup& setup, const std::string& log, const L
   }
   TrialResult r = result_of(setup, run);
   if (run.not_finite.empty()) return r;
-  r.ended = "not finite";
+  r.ended = TrialEnd::kNotFinite;
   r.reason = run.not_finite;
   r.val_loss = kNan;
   return r;
@@ -388,7 +387,7 @@ std::optional<TrialResult> run_external(const TrialSetup& setup, const std::stri
       command.stop();
       result = result_of(setup, watch.run);
       result->val_loss = kNan;
-      result->ended = "stopped early";
+      result->ended = TrialEnd::kStoppedEarly;
       result->reason = lost->reason;
       break;
     }

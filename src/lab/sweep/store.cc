@@ -48,26 +48,19 @@ std::string plan_text(const TrialPlan& plan) {
       .dump();
 }
 
-TrialPlan plan_of(const std::string& id, const std::string& text) {
-  const Json j = parse_json(text, "the plan of trial " + id);
+TrialPlan parse_plan(const std::string& id, const std::string& text) {
+  const Json j = parse_json(text, "its plan");
   TrialPlan plan;
   plan.id = id;
   plan.arm = j.at("arm").as_string();
   for (const Json& set : j.at("sets").as_array()) plan.sets.push_back(set.as_string());
   for (const Json& pair : j.at("values").as_array()) {
     const Json::Array& both = pair.as_array();
-    if (both.size() != 2) throw DataError("damaged: the plan of trial " + id);
+    if (both.size() != 2) throw DataError("its plan is damaged");
     plan.values.emplace_back(both[0].as_string(), both[1].as_string());
   }
   plan.seed = j.at("seed").as_int();
   return plan;
-}
-
-TrialState state_of(int64_t number) {
-  if (number < 0 || number > static_cast<int64_t>(TrialState::kFailed)) {
-    throw DataError(fmt::format("damaged: state {} of a trial", number));
-  }
-  return static_cast<TrialState>(number);
 }
 
 constexpr auto number_of(TrialState state) { return static_cast<int64_t>(state); }
@@ -140,15 +133,29 @@ struct TrialStore::Impl {
 
   void insert_result(const std::string& id, const TrialResult& r) {
     Statement s(db, "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    s.bind(id).bind(r.ended).bind(r.reason).bind(r.val_loss).bind(r.steps).bind(r.tokens);
+    s.bind(id).bind(name_of(r.ended)).bind(r.reason).bind(r.val_loss).bind(r.steps).bind(r.tokens);
     s.bind(r.seconds).bind(r.step_seconds).bind(r.peak_bytes);
     s.bind_blob(pack(r.losses)).bind_blob(pack(r.numbers)).bind_blob(pack(r.series)).step();
+  }
+
+  TrialPlan plan_of(const std::string& id, const std::string& text) const {
+    try {
+      return parse_plan(id, text);
+    } catch (const DataError& e) {
+      db.fail(fmt::format("trial {}: {}", id, e.what()));
+    }
+  }
+
+  TrialState state_of(int64_t number) const {
+    if (number < 0 || number > static_cast<int64_t>(TrialState::kFailed)) {
+      db.fail(fmt::format("a trial has state {}", number));
+    }
+    return static_cast<TrialState>(number);
   }
 
   // From the columns that rows() selects.
   TrialResult read_result(Statement& s, const std::string& id) const {
     TrialResult r;
-    r.ended = s.text(9);
     r.reason = s.text(10);
     r.val_loss = s.number(11);
     r.steps = s.integer(12);
@@ -157,6 +164,7 @@ struct TrialStore::Impl {
     r.step_seconds = s.number(15);
     r.peak_bytes = s.integer(16);
     try {
+      r.ended = trial_end(s.text(9));
       r.losses = unpack_doubles(s.blob(17));
       r.numbers = unpack_numbers(s.blob(18));
       r.series = unpack_series(s.blob(19));
@@ -219,9 +227,9 @@ std::optional<TrialPlan> TrialStore::take(const Owner& owner) {
                 "ORDER BY number");
     const double now = unix_time();
     while (!taken && s.step()) {
-      const bool running = state_of(s.integer(2)) == TrialState::kRunning;
+      const bool running = impl_->state_of(s.integer(2)) == TrialState::kRunning;
       if (running && !Impl::gone(s, 3, now)) continue;
-      taken = plan_of(s.text(0), s.text(1));
+      taken = impl_->plan_of(s.text(0), s.text(1));
     }
   }
   if (taken) {
@@ -305,7 +313,7 @@ TrialCounts TrialStore::counts() {
   const double now = unix_time();
   while (s.step()) {
     ++c.trials;
-    TrialState state = state_of(s.integer(0));
+    TrialState state = impl_->state_of(s.integer(0));
     if (state == TrialState::kRunning && Impl::gone(s, 1, now)) state = TrialState::kPending;
     if (state == TrialState::kPending) ++c.pending;
     if (state == TrialState::kRunning) ++c.running;

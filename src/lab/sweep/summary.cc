@@ -19,7 +19,8 @@ namespace {
 double loss_of(const TrialResult& r, const VerdictConfig& rule) {
   DivergenceRule diverged(run_shape(r), rule);
   for (const double loss : r.losses) diverged.add(loss);
-  const bool lost = diverged.diverged() || r.ended != "finished" || !std::isfinite(r.val_loss);
+  const bool lost =
+      diverged.diverged() || r.ended != TrialEnd::kFinished || !std::isfinite(r.val_loss);
   const double first = r.losses.empty() ? r.val_loss : r.losses.front();
   return lost ? first : r.val_loss;
 }
@@ -137,7 +138,7 @@ Json trials_json(const std::vector<JudgedTrial>& trials) {
     if (t.row.result) {
       const TrialResult& r = *t.row.result;
       j.set("val_loss", r.val_loss).set("verdict", name_of(t.judged->verdict));
-      j.set("reason", t.judged->reason).set("ended", r.ended);
+      j.set("reason", t.judged->reason).set("ended", name_of(r.ended));
       j.set("step", t.judged->step ? Json(*t.judged->step) : Json(nullptr));
       j.set("steps_done", std::ssize(r.losses)).set("steps", r.steps).set("tokens", r.tokens);
       j.set("seconds", r.seconds).set("peak_bytes", r.peak_bytes);

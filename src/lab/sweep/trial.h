@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,12 @@ enum class TrialState : uint8_t { kPending, kRunning, kDone, kFailed };
 // "pending", "running", "done", "failed".
 const char* name_of(TrialState state);
 
+enum class TrialEnd : uint8_t { kFinished, kStoppedEarly, kNotFinite };
+// "finished", "stopped early", "not finite".
+const char* name_of(TrialEnd end);
+// DataError for a name that is none of these.
+TrialEnd trial_end(std::string_view name);
+
 // A quantity measured in a trial beside its loss, by step ("out_norm_qkv/layer00").
 struct TrialSeries {
   std::vector<int64_t> steps;
@@ -36,12 +43,12 @@ struct TrialResult {
   std::vector<double> losses;  // training, nats a token, one a step; fewer where it ended early
   double val_loss = 0;         // after the last step; NaN where it ended before that
   int64_t steps = 0;           // that were to be done
-  std::string ended;           // "finished", "stopped early", "not finite"
-  std::string reason;          // why, where it ended before its last step
-  int64_t tokens = 0;          // of all steps that were done
-  double seconds = 0;          // of training, all attempts of a resumed trial together
-  double step_seconds = 0;     // median
-  int64_t peak_bytes = 0;      // of the process; 0 where unknown
+  TrialEnd ended = TrialEnd::kFinished;
+  std::string reason;       // why, where it ended before its last step
+  int64_t tokens = 0;       // of all steps that were done
+  double seconds = 0;       // of training, all attempts of a resumed trial together
+  double step_seconds = 0;  // median
+  int64_t peak_bytes = 0;   // of the process; 0 where unknown
   // Numbers of the run that are not series: "update_ratio_after_warmup", "attn_logit_rms_at_init".
   std::map<std::string, double> numbers;
   std::map<std::string, TrialSeries> series;

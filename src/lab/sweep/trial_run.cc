@@ -223,10 +223,9 @@ TrialResult result_of(const RunConfig& config, const RunOutcome& outcome, const 
   for (const double s : watch.all().seconds) r.seconds += s;
   if (!watch.all().seconds.empty()) r.step_seconds = median(watch.all().seconds);
   r.peak_bytes = process_bytes("VmHWM");
-  r.ended = "finished";
-  if (outcome.end == RunEnd::kEarly) r.ended = "stopped early";
+  if (outcome.end == RunEnd::kEarly) r.ended = TrialEnd::kStoppedEarly;
   if (outcome.end == RunEnd::kDiverged) {
-    r.ended = "not finite";
+    r.ended = TrialEnd::kNotFinite;
     r.val_loss = std::numeric_limits<double>::quiet_NaN();
     // The gradient can be infinite where the loss is not: the loss of the next step is then none.
     if (r.losses.empty() || std::isfinite(r.losses.back())) {
