@@ -162,6 +162,7 @@ int run(const CkptLsArgs& args) {
 int run(const CkptVerifyArgs& args) {
   Json j = Json::object().set("path", args.from).set("step", nullptr).set("verified", false);
   j.set("reason", nullptr).set("file", nullptr).set("tensor", nullptr);
+  j.set("tensors", nullptr).set("xxh3_128", nullptr);
   std::string reason;
   LoadedCheckpoint loaded;
   try {

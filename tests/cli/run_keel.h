@@ -67,10 +67,11 @@ inline bool can_mount_read_only(const std::string& folder) {
 // A program that is running.
 class Running {
  public:
-  explicit Running(std::vector<std::string> arguments, const Surroundings& around = {}) {
-    arguments.insert(arguments.begin(), KEEL_PROGRAM);
+  explicit Running(const std::vector<std::string>& arguments, const Surroundings& around = {}) {
+    std::vector<std::string> line{KEEL_PROGRAM};
+    line.insert(line.end(), arguments.begin(), arguments.end());
     pid_ = ::fork();
-    if (pid_ == 0) start(arguments, around);
+    if (pid_ == 0) start(line, around);
   }
   ~Running() {
     if (pid_ > 0) {

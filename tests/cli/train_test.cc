@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "documented_json.h"
 #include "io/json.h"
 #include "run_keel.h"
 #include "train/metrics_log.h"
@@ -13,28 +14,18 @@ namespace {
 
 Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
 
-std::vector<std::string> keys(const Json& object) {
-  std::vector<std::string> out;
-  for (const JsonMember& m : object.as_object()) out.push_back(m.key);
-  return out;
-}
-
 Surroundings in(const std::string& folder) {
   Surroundings around;
   around.folder = folder;
   return around;
 }
 
-const std::vector<std::string> kTrainKeys = {"run",      "steps",      "tokens",
-                                             "val_loss", "train_loss", "tokens_per_second",
-                                             "diverged", "reason",     "state"};
-
 TEST(Train, LeavesARunThatExplainsItself) {
   const SmallRun small;
   const ProgramEnd o = small.train("run", {"--json", "--set", "eval.every=2"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), kTrainKeys);
+  expect_documented(j, "train");
   EXPECT_EQ(j.at("run").as_string(), small.file("run"));
   EXPECT_EQ(j.at("steps").as_int(), 4);
   EXPECT_EQ(j.at("tokens").as_int(), 4 * 4 * 32);
@@ -113,7 +104,7 @@ TEST(Train, CtrlCSavesAndSaysHowToGoOn) {
             std::string::npos)
       << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), kTrainKeys);
+  expect_documented(j, "train");
   EXPECT_FALSE(j.at("diverged").as_bool());
   const int64_t steps = j.at("steps").as_int();
   const ProgramEnd more = keel(
@@ -138,7 +129,7 @@ TEST(Train, ALossThatIsNotFiniteEndsWithTwentyAndTheStep) {
       small.train("run", {"--json", "--set", "optim.lr=1e30", "--set", "optim.weight_decay=1e30"});
   EXPECT_EQ(o.code, 20) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), kTrainKeys);
+  expect_documented(j, "train");
   EXPECT_TRUE(j.at("diverged").as_bool());
   EXPECT_TRUE(j.at("val_loss").is_null());
   EXPECT_NE(j.at("reason").as_string().find("in step 2"), std::string::npos) << o.last_line();
@@ -200,7 +191,7 @@ TEST(Use, EvalGenerateAndDataShow) {
   const ProgramEnd evaluated = keel({"eval", run, "--data", small.file("text.txt"), "--json"});
   ASSERT_EQ(evaluated.code, 0) << evaluated.err;
   const Json e = last_json(evaluated);
-  EXPECT_EQ(keys(e), (std::vector<std::string>{"loss", "tokens", "bits_per_byte"}));
+  expect_documented(e, "eval");
   const auto bytes =
       static_cast<double>(real_fs().read_file(small.file("text.txt"), kMaxTextBytes).size());
   const double nats = e.at("loss").as_double() * e.at("tokens").as_double();
@@ -292,10 +283,8 @@ TEST(Look, Plan) {
   const ProgramEnd o = keel({"plan", small.file("run.toml"), "--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), (std::vector<std::string>{"parameters", "bytes", "flops_per_token",
-                                               "flops_per_update", "checkpoint_copy_bytes"}));
-  EXPECT_EQ(keys(j.at("bytes")), (std::vector<std::string>{"weights", "gradients", "optimizer",
-                                                           "activations", "total"}));
+  expect_documented(j, "plan");
+  expect_documented(j.at("bytes"), "plan", "bytes");
   EXPECT_EQ(j.at("bytes").at("weights").as_int(), 4 * j.at("parameters").as_int());
   const ProgramEnd text = keel({"plan", small.file("run.toml"), "--probe"});
   EXPECT_NE(text.out.find("with four times the width and no gate"), std::string::npos) << text.out;
@@ -308,10 +297,9 @@ TEST(Look, Bench) {
       keel({"bench", small.file("run.toml"), "--steps", "5", "--json"}, in(small.path()));
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), (std::vector<std::string>{"tokens_per_second", "step_ms", "gflops",
-                                               "peak_rss_bytes", "parameters"}));
+  expect_documented(j, "bench");
   const Json& ms = j.at("step_ms");
-  EXPECT_EQ(keys(ms), (std::vector<std::string>{"median", "p10", "p90"}));
+  expect_documented(ms, "bench", "step_ms");
   EXPECT_NEAR(j.at("tokens_per_second").as_double() * ms.at("median").as_double() / 1000, 4 * 32,
               1e-6);
   EXPECT_LE(ms.at("p10").as_double(), ms.at("median").as_double());
@@ -331,11 +319,10 @@ TEST(Look, BenchAgainstTheSameConfigWithOtherSettings) {
   const ProgramEnd o = with({"--set", "model.layers=3", "--against", "", "--json"});
   ASSERT_EQ(o.code, 0) << o.err;
   const Json j = last_json(o);
-  EXPECT_EQ(keys(j), (std::vector<std::string>{"step_ratio", "step_ms_pairs", "here", "against"}));
+  expect_documented(j, "bench --against");
   EXPECT_EQ(j.at("step_ms_pairs").as_array().size(), 6u);
   const Json &here = j.at("here"), &there = j.at("against");
-  EXPECT_EQ(keys(here),
-            (std::vector<std::string>{"step_ms", "parameters", "planned_bytes", "flops"}));
+  expect_documented(here, "bench --against", "here");
   for (const char* key : {"parameters", "planned_bytes", "flops"}) {
     EXPECT_GT(here.at(key).as_double(), there.at(key).as_double()) << key;
   }
