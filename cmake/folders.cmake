@@ -28,7 +28,7 @@ function(keel_library name)
     set(public PUBLIC)
     target_link_libraries(keel_${name} PRIVATE keel_warnings keel_cuda ${ARG_PRIVATE_LINK})
     keel_compile(keel_${name} ${temperature})
-    if(NOT name STREQUAL "ops")  # small files, worked on one at a time
+    if(NOT name MATCHES "^(backend|ops)$")  # worked on one file at a time, alike for each device
       keel_batch(keel_${name})
     endif()
   endif()

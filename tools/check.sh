@@ -22,7 +22,7 @@ layout() { sources 'h|cc|cu|cuh' | xargs clang-format-14 --dry-run -Werror; }
 headers_alone() {
   sources h | xargs -P "$jobs" -I{} \
     g++ -std=c++20 -fsyntax-only -Wall -Wextra -march=native -Isrc -Itests \
-    -DKEEL_PROGRAM='"keel"' \
+    -DKEEL_PROGRAM='"keel"' -DKEEL_SOURCE_DIR='"."' \
     -include {} -x c++ /dev/null
 }
 

@@ -1,7 +1,5 @@
 #include "cli/rig.h"
 
-#include <cmath>
-
 #include "config/load.h"
 #include "core/clock.h"
 #include "core/parallel.h"

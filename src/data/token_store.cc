@@ -76,8 +76,7 @@ void refuse_bad_id(const TokenPiece& p, int64_t begin, int64_t end, int64_t voca
       if (static_cast<uint64_t>(v) < static_cast<uint64_t>(vocab)) continue;
       throw DataError(
           fmt::format("{}: token {} is id {}, but the vocabulary has {} ids (0 to {}): model.vocab "
-                      "must be that "
-                      "of the tokenizer that made the file",
+                      "must be that of the tokenizer that made the file",
                       p.name, i, v, vocab, vocab - 1));
     }
   });

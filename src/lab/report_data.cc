@@ -223,9 +223,8 @@ Json report_data(std::span<const RunData> runs, const ReportOptions& options) {
   data.set("program", options.program);
   data.set("generated", page_time(options.unix_time));
   Json marked = Json::array();
-  for (const std::string_view kind :
-       {metric_name::kResumeEvent, metric_name::kStopEvent, metric_name::kEarlyEvent,
-        metric_name::kDivergedEvent})
+  for (const std::string_view kind : {metric_name::kResumeEvent, metric_name::kStopEvent,
+                                      metric_name::kEarlyEvent, metric_name::kDivergedEvent})
     marked.push(kind);
   data.set("marked_events", std::move(marked));
   set_titles(data);

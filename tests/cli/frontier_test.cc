@@ -78,11 +78,11 @@ TEST(Frontier, FindsWritesAndGoesOn) {
   EXPECT_NE(other.err.find("choose another --out"), std::string::npos) << other.err;
   // So is another start, or one without an arm; more seeds are not.
   const auto refused = [&](const std::string& name, const std::string& part) {
-    const ProgramEnd o = f.run({}, name);
-    EXPECT_EQ(o.code, 2);
+    const ProgramEnd end = f.run({}, name);
+    EXPECT_EQ(end.code, 2);
     const std::string text =
         ": this is not the search that was begun here: " + part + "; choose another --out";
-    EXPECT_NE(o.err.find(text), std::string::npos) << o.err;
+    EXPECT_NE(end.err.find(text), std::string::npos) << end.err;
   };
   const std::string file = f.text("f.toml");
   real_fs().write_file(f.file("s.toml"), replaced(file, "start = 0.01", "start = 0.02"));

@@ -68,7 +68,7 @@ inline bool can_mount_read_only(const std::string& folder) {
 class Running {
  public:
   explicit Running(const std::vector<std::string>& arguments, const Surroundings& around = {}) {
-    std::vector<std::string> line{KEEL_PROGRAM};
+    std::vector<std::string> line(1, KEEL_PROGRAM);
     line.insert(line.end(), arguments.begin(), arguments.end());
     pid_ = ::fork();
     if (pid_ == 0) start(line, around);

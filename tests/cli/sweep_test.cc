@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "core/error.h"
 #include "documented_json.h"
@@ -9,6 +10,8 @@
 #include "io/json.h"
 #include "lab/sweep/store.h"
 #include "run_keel.h"
+#include "train/metric_names.h"
+#include "train/metrics_log.h"
 
 namespace keel {
 namespace {
@@ -234,22 +237,41 @@ TEST(Sweep, AWorkerWithoutItsParentDoesNothing) {
 
 const std::string kEndless = "[set]\ntrain.steps = 100000000\n";
 
+// Of each trial that has begun; 0 before its first steps are recorded.
+std::vector<int64_t> steps_of_trials(const std::string& folder) {
+  std::vector<int64_t> steps;
+  if (!real_fs().exists(folder)) return steps;
+  for (const std::string& trial : real_fs().list(folder)) {
+    steps.push_back(0);
+    try {
+      const auto losses = RunMetrics(join_path(folder, trial)).metric(metric_name::kLoss);
+      if (!losses.empty()) steps.back() = losses.back().step;
+    } catch (const DataError&) {  // its store is not there yet
+    }
+  }
+  return steps;
+}
+
+bool holds_soon(const std::function<bool()>& what) {
+  for (int i = 0; i < 6000; ++i) {
+    if (what()) return true;
+    ::usleep(10'000);
+  }
+  return false;
+}
+
 TEST(Sweep, StopsOnSignalsAndGoesOn) {
   const SmallSweep s;
   s.write(kBase + kRates + kEndless + "eval.every = 0\n");
-  const auto started = [&] {
-    for (int i = 0; i < 6000; ++i) {
-      if (real_fs().exists(s.out() + "/trials") && !real_fs().list(s.out() + "/trials").empty()) {
-        return true;
-      }
-      ::usleep(10'000);
-    }
-    return false;
+  const std::string trials = s.out() + "/trials";
+  int64_t stopped_at = 0;
+  const auto both_went_on = [&] {
+    const std::vector<int64_t> steps = steps_of_trials(trials);
+    return steps.size() == 2 && std::ranges::min(steps) > stopped_at;
   };
   for (const int number : {SIGINT, SIGTERM}) {
     Running run(s.line({"--jobs", "2"}));
-    ASSERT_TRUE(started());
-    ::usleep(300'000);
+    ASSERT_TRUE(holds_soon(both_went_on));
     run.send(number);
     const ProgramEnd o = run.wait();
     EXPECT_EQ(o.code, 75) << o.err;
@@ -257,11 +279,12 @@ TEST(Sweep, StopsOnSignalsAndGoesOn) {
               std::string::npos)
         << o.err;
     EXPECT_EQ(s.count("pending"), 4);
+    stopped_at = std::ranges::max(steps_of_trials(trials));
   }
-  // What was done is saved: the first trials have a checkpoint each.
+  // What was done is saved, each time at another step.
   const std::vector<TrialRow> rows = s.rows();
   EXPECT_EQ(rows[0].attempts, 0);
-  EXPECT_EQ(real_fs().list(s.out() + "/trials/" + rows[0].plan.id + "/ckpt").size(), 2u);
+  EXPECT_EQ(real_fs().list(join_path(trials, rows[0].plan.id + "/ckpt")).size(), 2u);
 }
 
 TEST(Sweep, EndsWhenItsTimeIsUp) {

@@ -148,6 +148,12 @@ TEST(TrialRun, EntropiesAreComputedOnceForTheSameData) {
   EXPECT_EQ(data_entropy(*lab.store, b).unigram, known.unigram);
   EXPECT_EQ(lab.store->meta().size(), 2u);
   EXPECT_NE(data_entropy(*lab.store, c).unigram, known.unigram);
+  for (const auto& [key, value] : lab.store->meta()) {
+    if (key.starts_with("data/")) lab.store->set_meta(key, "2.5 x");
+  }
+  EXPECT_TRUE(error_text<DataError>([&] {
+                data_entropy(*lab.store, a);
+              }).ends_with(" is \"2.5 x\", not two entropies, a count and a hash"));
   EXPECT_EQ(lab.store->meta().size(), 3u);
   EXPECT_EQ(TrialStore(lab.out(), "").meta(), lab.store->meta());
 }

@@ -72,8 +72,6 @@ Nodes CensoredLikelihood::Block::nodes(double residual_sd) const {
   return {from, step, step, count};
 }
 
-namespace {}  // namespace
-
 CensoredLikelihood::CensoredLikelihood(const ArmData& data)
     : arms_(data.arms), blocks_(data.arms > 1), seeds_(data.seeds) {
   for (const ArmData::Cell& c : data.cells) seeds_[c.seed].push_back(c);

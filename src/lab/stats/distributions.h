@@ -7,7 +7,7 @@ namespace keel {
 
 double normal_cdf(double x);
 double normal_quantile(double probability);
-double normal_log_density(double x);
+double normal_log_density(double x);  // of any x, unchecked
 
 double t_cdf(double x, double df);
 double t_quantile(double probability, double df);
