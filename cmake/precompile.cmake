@@ -37,7 +37,7 @@ function(keel_compile target temperature)
   target_precompile_headers(${target} REUSE_FROM ${pch})
 endfunction()
 
-# Six files in one translation unit: what they include is compiled once, which halves the time of a
+# Six files in one translation unit: what they include is compiled once, which takes a third off a
 # full build. So the names in the anonymous namespaces of a folder must differ. Not where files are
 # to be looked at one by one: preset dev, the sanitizers, clang-tidy. Kernels never.
 function(keel_batch target)
