@@ -151,9 +151,9 @@ TEST(TrialRun, EntropiesAreComputedOnceForTheSameData) {
   for (const auto& [key, value] : lab.store->meta()) {
     if (key.starts_with("data/")) lab.store->set_meta(key, "2.5 x");
   }
-  EXPECT_TRUE(error_text<DataError>([&] {
-                data_entropy(*lab.store, a);
-              }).ends_with(" is \"2.5 x\", not two entropies, a count and a hash"));
+  const std::string error = error_text<DataError>([&] { data_entropy(*lab.store, a); });
+  EXPECT_TRUE(error.starts_with(join_path(lab.out(), "sweep.db") + ": store of trials: data/"));
+  EXPECT_TRUE(error.ends_with(" is \"2.5 x\", not two entropies, a count and a hash"));
   EXPECT_EQ(lab.store->meta().size(), 3u);
   EXPECT_EQ(TrialStore(lab.out(), "").meta(), lab.store->meta());
 }

@@ -345,6 +345,8 @@ void TrialStore::set_meta(const std::string& key, const std::string& value) {
   t.commit();
 }
 
+void TrialStore::refuse(const std::string& text) const { impl_->db.fail(text); }
+
 std::map<std::string, std::string> TrialStore::meta() {
   Statement s(impl_->db, "SELECT key, value FROM meta");
   std::map<std::string, std::string> out;

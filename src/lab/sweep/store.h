@@ -75,6 +75,8 @@ class TrialStore {
   // Texts about the whole: the file it was made from, versions, H1.
   void set_meta(const std::string& key, const std::string& value);
   std::map<std::string, std::string> meta();
+  // DataError "PATH: store of trials: TEXT", for a text of its that cannot be right.
+  [[noreturn]] void refuse(const std::string& text) const;
 
  private:
   struct Impl;

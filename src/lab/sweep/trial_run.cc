@@ -62,8 +62,8 @@ KnownData known_data(TrialStore& store, const RunConfig& config) {
     TokenEntropy& e = known.entropy;
     if (std::sscanf(it->second.c_str(), "%lf %lf %lld %63s", &e.unigram, &e.bigram, &tokens,
                     fingerprint) != 4) {
-      throw DataError(fmt::format("sweep.db: {} is \"{}\", not two entropies, a count and a hash",
-                                  key, it->second));
+      store.refuse(
+          fmt::format("{} is \"{}\", not two entropies, a count and a hash", key, it->second));
     }
     e.tokens = tokens;
     known.fingerprint = fingerprint;
