@@ -7,8 +7,6 @@
 namespace keel {
 namespace {
 
-Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
-
 // A run of 8 steps with checkpoints at 2, 4, 6 and 8.
 class Ckpt : public testing::Test {
  protected:

@@ -11,7 +11,7 @@ Json json_of(std::vector<std::string> line, int code = 0) {
   line.push_back("--json");
   const ProgramEnd o = keel(std::move(line));
   EXPECT_EQ(o.code, code) << o.err;
-  return parse_json(o.last_line(), "output");
+  return last_json(o);
 }
 
 const Json& first_of(const Json& object, const std::string& key) {

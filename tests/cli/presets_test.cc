@@ -11,8 +11,6 @@ std::string preset(const std::string& name) {
   return join_path(KEEL_SOURCE_DIR, "configs/" + name + ".toml");
 }
 
-Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
-
 TEST(Presets, TinyTrainsWithoutAnythingElse) {
   const TempDir dir;
   const ProgramEnd o = keel({"train", preset("tiny"), "--out", dir / "run", "--json", "--set",

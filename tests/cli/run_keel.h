@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "io/fs.h"
+#include "io/json.h"
 #include "io/temp_dir.h"
 
 namespace keel {
@@ -139,6 +140,9 @@ class Running {
 inline ProgramEnd keel(std::vector<std::string> arguments, const Surroundings& around = {}) {
   return Running(std::move(arguments), around).wait();
 }
+
+// What --json printed.
+inline Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
 
 // A folder with a config of a run that takes a moment: run.toml, one layer of 32, random text.
 class SmallRun {

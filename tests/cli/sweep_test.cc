@@ -16,6 +16,15 @@
 namespace keel {
 namespace {
 
+// Within a minute.
+bool holds_soon(const std::function<bool()>& what) {
+  for (int i = 0; i < 6000; ++i) {
+    if (what()) return true;
+    ::usleep(10'000);
+  }
+  return false;
+}
+
 // A sweep of SmallRun's config, or of a command.
 class SmallSweep {
  public:
@@ -59,7 +68,7 @@ TEST(Sweep, RunsEveryTrialOnceAndThenNothingMore) {
   EXPECT_EQ(status.at("trials").as_int(), 4);
   EXPECT_EQ(status.at("done").as_int(), 4);
   EXPECT_EQ(status.at("duplicates").as_int(), 0);
-  const Json j = parse_json(o.last_line(), "output");
+  const Json j = last_json(o);
   ASSERT_EQ(j.at("results").as_array().size(), 4u);
   const Json& first = j.at("results").as_array()[0];
   expect_documented(j, "sweep");
@@ -252,14 +261,6 @@ std::vector<int64_t> steps_of_trials(const std::string& folder) {
   return steps;
 }
 
-bool holds_soon(const std::function<bool()>& what) {
-  for (int i = 0; i < 6000; ++i) {
-    if (what()) return true;
-    ::usleep(10'000);
-  }
-  return false;
-}
-
 TEST(Sweep, StopsOnSignalsAndGoesOn) {
   const SmallSweep s;
   s.write(kBase + kRates + kEndless + "eval.every = 0\n");
@@ -300,7 +301,7 @@ TEST(Sweep, OneAtATimeInAFolder) {
   const SmallSweep s;
   s.write(kBase + kRates + kEndless);
   Running run(s.line({"--jobs", "1"}));
-  for (int i = 0; i < 6000 && !real_fs().exists(s.out() + "/workers.json"); ++i) ::usleep(10'000);
+  ASSERT_TRUE(holds_soon([&] { return real_fs().exists(s.out() + "/workers.json"); }));
   const std::string in_use = "keel: sweep " + s.out() + " is in use by process ";
   const ProgramEnd second = s.sweep(), rm = keel({"sweep", "rm", s.out()});
   EXPECT_EQ(second.code, 2);
@@ -433,10 +434,7 @@ TEST(ExternalSweep, NothingOfACommandStaysBehind) {
   const std::string seconds = std::to_string(7'000'000 + ::getpid());
   s.write("seeds = [1]\n[grid]\n[trial]\ncommand = \"sh train.sh {out}; true\"\n");
   s.write_script("sleep " + seconds + " &\nwait\n");
-  const auto started = [&] {
-    for (int i = 0; i < 6000 && !lives(seconds); ++i) ::usleep(10'000);
-    return lives(seconds);
-  };
+  const auto started = [&] { return holds_soon([&] { return lives(seconds); }); };
   {
     Running run(s.line());
     ASSERT_TRUE(started());

@@ -12,8 +12,6 @@
 namespace keel {
 namespace {
 
-Json last_json(const ProgramEnd& o) { return parse_json(o.last_line(), "output"); }
-
 Surroundings in(const std::string& folder) {
   Surroundings around;
   around.folder = folder;

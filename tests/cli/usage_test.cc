@@ -1,4 +1,5 @@
 // What the command line takes, and what it says when it is wrong.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -133,7 +134,7 @@ TEST(Usage, MistakesEndWithTwoAndASuggestion) {
 }
 
 TEST(Usage, StandardOutputThatIsFullIsAnError) {
-  const std::string line = std::string(KEEL_PROGRAM) + " --version >/dev/full 2>/dev/null";
+  const std::string line = fmt::format("{} --version >/dev/full 2>/dev/null", KEEL_PROGRAM);
   const int status = std::system(line.c_str());
   EXPECT_EQ(WEXITSTATUS(status), 74);
 }
